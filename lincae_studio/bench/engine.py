@@ -21,6 +21,7 @@ import soundfile as sf
 
 from lincae_studio import cores, malloc
 from lincae_studio.bench.processes import measured
+from lincae_studio.bench.ripple import measure_ripple
 from lincae_studio.bench.spread import spread
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
@@ -107,7 +108,8 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
         `edit_to_audio_ms` (tracks to ms): from a gain change to the new chunk at the playhead, through the engine
         process; `derive_ms`: to make the audio of a reversed and of a stretched clip, for each minute of the file;
         `plain_script_ms` and `every_track_ms` (tracks to ms): the same edit by the plain script, and by
-        decoding every track; `edits`: encodes and decodes of standard edits; `export`; `plan_ms` (clips to ms);
+        decoding every track; `edits`: encodes and decodes of standard edits; `ripple`: `measure_ripple`,
+        with 64 tracks; `export`; `plan_ms` (clips to ms);
         `long_timeline_ratio`: how much longer the window is busy with an edit on a timeline of 24 hours than on one of
         four minutes, and `long_timeline`, the times of these edits.
     """
@@ -143,6 +145,12 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
         result["edits"] = _count_edits(edited, info, store, load)
         derived_times = {name: _derive_ms(media, process, bench.repeats) for name, process in _DERIVED.items()}
         result["derive_ms"] = {name: statistics.median(times) for name, times in derived_times.items()}
+        place = folder / "ripple"
+        place.mkdir()
+        many = _session(_media(store, place, 31.0), codec_id, 4 if slow else 64, 0.5)
+        renderer = _renderer_on(place, store, load)
+        result["ripple"] = measure_ripple(many, info, renderer, bench.repeats)
+        renderer.close()
         minutes = bench.export_minutes or (_SLOW_EXPORT_MINUTES if slow else _EXPORT_MINUTES)
         result["export"] = [_export(codec_id, length, folder) for length in minutes]
     plans = {str(count): _plan_ms(count, info, bench.repeats) for count in bench.clips}

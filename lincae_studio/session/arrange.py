@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
 from lincae_studio.session import edits
-from lincae_studio.session.model import Clip, Media, Point, Session, Track
+from lincae_studio.session.model import MAX_GAIN, Clip, Media, Point, Session, Track
+from lincae_studio.session.ripple import Ripple, move_clips
 
 
 class Envelopes(Struct, frozen=True):
@@ -131,6 +132,28 @@ def join_clips(session: Session, clip_ids: Collection[int]) -> Session:
     )
     session = edits.remove_clips(session, {clip.id for clip in clips[1:]})
     return edits.change_clips(session, {first.id}, lambda _: joined)
+
+
+def move_gains(session: Session, clip_ids: Collection[int], lead: int, gain: float) -> Session:
+    """Set the gain of one clip, and change those of others by the same factor, up to the largest gain.
+
+    From silence, the others stay as they are.
+    """
+    before = session.clip(lead).gain
+    session = edits.set_clip_gain(session, {lead}, gain)
+    others = frozenset(clip_ids) - {lead}
+    if before == 0.0 or not others:
+        return session
+    factor = gain / before
+    return edits.change_clips(session, others, lambda clip: replace(clip, gain=min(clip.gain * factor, MAX_GAIN)))
+
+
+def move_to(session: Session, clip_ids: Collection[int], at: int, mode: Ripple = "off") -> Session:
+    """Move clips together so that the first of them starts at a sample. Raises like `ripple.move_clips`."""
+    placed = session.clips_of(clip_ids)
+    if not placed:
+        return session
+    return move_clips(session, clip_ids, at - min(clip.start for _, clip in placed), 0, mode)
 
 
 def group_clips(session: Session, clip_ids: Collection[int]) -> Session:

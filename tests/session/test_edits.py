@@ -103,6 +103,8 @@ CASES = [
     Case("move_out", lambda s: groups.move_out(groups.group_tracks(renamed(s, 2), {1, 2}), {2}), frozenset({0, 1})),
     Case("move_in", lambda s: groups.move_in(groups.group_tracks(s, {1}), {2}), frozenset({0, 1})),
     Case("fold_groups", lambda s: groups.fold_groups(groups.group_tracks(s, {3}), {8}, True), frozenset({2})),
+    Case("move_gains", lambda s: arrange.move_gains(s, {4, 6}, 4, 0.5), frozenset({0, 1})),
+    Case("move_to", lambda s: arrange.move_to(s, {4}, 5000), frozenset({0})),
     Case("remove_clips and ripple", lambda s: ripple.remove_clips(s, {4}, "track"), frozenset({0})),
     Case(
         "join_clips",

@@ -89,6 +89,7 @@ class ClipCommands(QObject):
             "mute_clips": self.on_mute_clips,
             "nudge_left": self.on_nudge_left,
             "nudge_right": self.on_nudge_right,
+            "move_to_playhead": self.on_move_to_playhead,
             "move_up": self.on_move_up,
             "move_down": self.on_move_down,
             "next_clip": self.on_next_clip,
@@ -220,6 +221,10 @@ class ClipCommands(QObject):
 
     def on_nudge_right(self) -> None:
         self._move(self._rendering.update_plan().grid.step_samples, 0)
+
+    def on_move_to_playhead(self) -> None:
+        at, mode = self._transport.position, self._time.ripple
+        self._apply("Move Clips", lambda session, clips: arrange.move_to(session, clips, at, mode))
 
     def on_move_up(self) -> None:
         self._move(0, -1)

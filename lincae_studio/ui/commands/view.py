@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 
 from lincae_studio.preferences import RulerUnit, SnapTarget
 from lincae_studio.ui.actions.handlers import Handlers
+from lincae_studio.ui.actions.rows.view import ZOOM_PRESETS_S
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
@@ -47,6 +48,7 @@ class ViewCommands(QObject):
             "zoom_out": self.on_zoom_out,
             "zoom_fit": self.on_zoom_fit,
             "zoom_selection": self.on_zoom_selection,
+            **{f"zoom_{seconds}s": self._showing(seconds) for seconds in ZOOM_PRESETS_S},
             "zoom_toggle": self.on_zoom_toggle,
             "taller": self.on_taller,
             "lower": self.on_lower,
@@ -105,6 +107,16 @@ class ViewCommands(QObject):
     def _zoom(self, factor: float) -> None:
         x = self._axis.x_of(self._transport.position)
         self._axis.zoom(factor, x if 0 <= x <= self._axis.width_px else self._axis.width_px / 2)
+
+    def _showing(self, seconds: int) -> Callable[[], None]:
+        """Shows so much time around the playhead."""
+
+        def show() -> None:
+            half = round(seconds * self._document.session.rate / 2)
+            middle = max(half, self._transport.position)
+            self._axis.show(middle - half, middle + half)
+
+        return show
 
     def _snapping_to(self, target: SnapTarget) -> Callable[[bool], None]:
         def snap(on: bool) -> None:

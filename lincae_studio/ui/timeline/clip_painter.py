@@ -251,14 +251,15 @@ def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, fo
         label = label_of(clip, row.media, row.offline, row.loading, row.making)
         paint_label(painter, left, item.name_right, rect.top(), label, font, item.ink)
         if selected:
-            _paint_handles(painter, rect, clip, axis)
+            paint_handles(painter, rect, clip, axis)
     if selected:
         painter.setPen(QPen(outline, 2))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(rect.adjusted(1, 1, -1, -1))
 
 
-def _paint_handles(painter: QPainter, rect: QRectF, clip: Clip, axis: TimeAxis) -> None:
+def paint_handles(painter: QPainter, rect: QRectF, clip: Clip, axis: TimeAxis) -> None:
+    """Paint the handles of the fades of a clip, if it is wide enough to have them."""
     painter.setPen(QPen(QColor(theme.colors().lane), 1))
     painter.setBrush(QColor(theme.colors().outline))
     for place in (fade_in_handle(clip, rect, axis), fade_out_handle(clip, rect, axis)):

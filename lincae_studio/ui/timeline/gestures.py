@@ -14,7 +14,7 @@ from lincae_studio.session import arrange, edits, ripple
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import MAX_LENGTH, Session
 from lincae_studio.session.ripple import Ripple
-from lincae_studio.session.times import format_time
+from lincae_studio.session.times import count_of, format_time
 from lincae_studio.ui.timeline.hits import gain_moved
 from lincae_studio.ui.timeline.snapping import Snapping
 
@@ -207,9 +207,10 @@ class FadeClip:
 
 
 class ClipGain:
-    """Drag a clip's gain line up or down."""
+    """Drag a clip's gain line up or down, and the gains of other clips by as much."""
 
-    def __init__(self, session: Session, clip_id: int, height_px: float) -> None:
+    def __init__(self, session: Session, clip_id: int, height_px: float, clip_ids: frozenset[int]) -> None:
+        self._ids = clip_ids | {clip_id}
         self.clip_id = clip_id
         self._session = session
         self._clip = session.clip(clip_id)
@@ -218,14 +219,15 @@ class ClipGain:
 
     @property
     def hint(self) -> str:
-        return f"clip gain {format_db(self._gain)}"
+        others = f", {count_of(len(self._ids), 'clip')}" if len(self._ids) > 1 else ""
+        return f"clip gain {format_db(self._gain)}{others}"
 
     def move(self, drag: Drag) -> Session:
         self._gain = gain_moved(self._clip.gain, drag.down_px, self._height_px) if drag.down_px else self._clip.gain
-        return edits.set_clip_gain(self._session, {self._clip.id}, self._gain)
+        return arrange.move_gains(self._session, self._ids, self._clip.id, self._gain)
 
     def finish(self) -> Outcome | None:
         if self._gain == self._clip.gain:
             return None
-        clip_id, gain = self._clip.id, self._gain
-        return "Clip Gain", lambda session: edits.set_clip_gain(session, {clip_id}, gain)
+        clip_id, gain, ids = self._clip.id, self._gain, self._ids
+        return "Clip Gain", lambda session: arrange.move_gains(session, ids, clip_id, gain)

@@ -33,19 +33,19 @@ class ClipZone(enum.Enum):
     GAIN = "gain"
 
 
-def zone_at(clip: Clip, rect: QRectF, point: QPointF, axis: TimeAxis, selected: bool, gain_line: bool) -> ClipZone:
+def zone_at(clip: Clip, rect: QRectF, point: QPointF, axis: TimeAxis, handles: bool, gain_line: bool) -> ClipZone:
     """The zone of a clip drawn in `rect` that is under a point. On narrow clips it is always the body.
 
-    Only selected clips have fade handles and a gain line: a first press must not change how a clip sounds.
+    Fade handles and the gain line are zones where they are shown only: a press must not change what cannot be seen.
     """
     if rect.width() < HANDLED_PX:
         return ClipZone.BODY
-    if selected:
-        handles = {
+    if handles:
+        places = {
             ClipZone.FADE_IN: fade_in_handle(clip, rect, axis),
             ClipZone.FADE_OUT: fade_out_handle(clip, rect, axis),
         }
-        for zone, place in handles.items():
+        for zone, place in places.items():
             if abs(point.x() - place.x()) <= HANDLE_PX and abs(point.y() - place.y()) <= HANDLE_PX:
                 return zone
     if point.x() - rect.left() <= _EDGE_PX:

@@ -45,6 +45,8 @@ class LaneHits:
         self._selection = selection
         self._envelopes = envelopes
         self._snaps = snaps
+        #: The clip under the pointer, which shows its fade handles and, if it is selected, its gain line.
+        self.hovered: int | None = None
         #: What follows clips that are moved or trimmed.
         self.ripple: Ripple = "off"
 
@@ -81,8 +83,9 @@ class LaneHits:
     def zone_at(self, point: QPointF, clip: Clip, modifiers: Qt.KeyboardModifier) -> ClipZone:
         """The zone of a clip under a point; with a modifier key, the gain line is not grabbed."""
         rect = self.rect(clip, self._rows.position_at(point.y()))
-        selected, gain_line = clip.id in self._selection.clips, not modifiers and self.has_gain_line(clip)
-        return zone_at(clip, rect, point, self._axis, selected, gain_line)
+        handles = clip.id in self._selection.clips or clip.id == self.hovered
+        line = not modifiers and clip.id == self.hovered and self.has_gain_line(clip)
+        return zone_at(clip, rect, point, self._axis, handles, line)
 
     def envelope_at(self, place: QPointF) -> tuple[Track, Kind, int, int] | None:
         """The track at a point, its visible envelope, and the top and height of its lane."""
@@ -127,5 +130,7 @@ class LaneHits:
             position = session.tracks.index(session.track_of(clip.id))
             height = self.rect(clip, position).height()
             # A drag that begins sideways is meant to move the clip.
-            return lambda moved: ClipGain(session, clip.id, height) if abs(moved.y()) > abs(moved.x()) else move_clips()
+            return lambda moved: (
+                ClipGain(session, clip.id, height, selected) if abs(moved.y()) > abs(moved.x()) else move_clips()
+            )
         return lambda _: move_clips()

@@ -140,10 +140,11 @@ class LaneMouse(QObject):
         """The pointer has moved to a point without a button, or has left."""
         clip = self._hits.clip_at(point) if point is not None else None
         hovered, on_line = None, False
+        under, self._hits.hovered = self._hits.hovered, clip.id if clip is not None else None
         if point is not None and clip is not None and self._hits.has_gain_line(clip):
             hovered = clip.id
             on_line = self._hits.zone_at(point, clip, Qt.KeyboardModifier.NoModifier) is ClipZone.GAIN
-        if (hovered, on_line) != (self.hovered, self.on_gain_line):
+        if (hovered, on_line, under) != (self.hovered, self.on_gain_line, self._hits.hovered):
             self.hovered, self.on_gain_line = hovered, on_line
             self.changed.emit()
 

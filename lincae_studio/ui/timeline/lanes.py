@@ -34,6 +34,7 @@ from lincae_studio.ui.timeline.clip_painter import (
     MARGIN_PX,
     Row,
     paint_gain_line,
+    paint_handles,
     paint_rows,
     splits_stereo,
     wave_span,
@@ -319,13 +320,17 @@ class Lanes(TimeCanvas):
         self.update()
 
     def _paint_gain_line(self, painter: QPainter) -> None:
-        """Paint the gain line of the clip under the pointer."""
-        clip_id = self.mouse.gain_clip
-        for position in self._visible(self.rect()) if clip_id is not None else ():
+        """Paint the gain line and the fade handles of the clip under the pointer."""
+        line, hovered = self.mouse.gain_clip, self.hits.hovered if not self.mouse.held else None
+        for position in self._visible(self.rect()) if (line, hovered) != (None, None) else ():
             for clip in self._session.tracks[position].clips:
-                if clip.id == clip_id:
+                if clip.id == line:
                     labelled = self.mouse.gesture is not None or self.mouse.on_gain_line
                     paint_gain_line(painter, self.hits.rect(clip, position), clip, self.width(), labelled)
+                if clip.id == hovered and clip.id not in self._selection.clips:
+                    painter.save()
+                    paint_handles(painter, self.hits.rect(clip, position), clip, self.axis)
+                    painter.restore()
 
     def _on_mouse_changed(self) -> None:
         self._follow()

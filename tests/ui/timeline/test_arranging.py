@@ -10,6 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from lincae_studio.session import edits
 from lincae_studio.session.model import Clip, Session
 from lincae_studio.ui import theme
 from lincae_studio.ui.commands.clips import MIME
@@ -467,3 +468,63 @@ def test_a_closed_window_leaves_no_clips_on_the_clipboard(song: MainWindow) -> N
     assert data is None or not data.hasFormat(MIME)
     press(song, Qt.Key.Key_V, CTRL)
     assert names(song) == "abc", "an empty clipboard is nothing to paste"
+
+
+def test_fade_handles_show_and_work_under_the_pointer_without_selecting_first(song: MainWindow) -> None:
+    lanes, before = song.timeline.lanes, song.document.session
+    handle = fade_in_handle(clips(song)[0], place(song, clips(song)[0], 0), song.timeline.axis)
+    plain = lanes.grab().toImage()
+    hover(lanes, handle.x() + 30, handle.y() + 20)
+    assert lanes.grab().toImage() != plain, "its handles are shown"
+    hover(lanes, handle.x(), handle.y())
+    assert lanes.cursor().shape() is Qt.CursorShape.PointingHandCursor
+    drag(lanes, (handle.x(), handle.y()), (handle.x() + 40, handle.y()), release=False)
+    press(song, Qt.Key.Key_Escape)
+    release(lanes, handle.x() + 40, handle.y())
+    assert song.document.session is before
+    song.selection.set_clips(())
+    hover(lanes, handle.x(), handle.y())
+    drag(lanes, (handle.x(), handle.y()), (handle.x() + 50, handle.y()))
+    assert clips(song)[0].fade_in == 50 * PX
+    assert selected(song) == "a"
+    undone_and_redone(song, before)
+
+
+def test_the_gains_of_all_selected_clips_are_dragged_by_as_much(song: MainWindow) -> None:
+    lanes = song.timeline.lanes
+    song.selection.set_clips([clips(song)[1].id])
+    song.document.apply("Gain", lambda session: edits.set_clip_gain(session, song.selection.clips, 0.5))
+    before, y = song.document.session, with_gain_line(song)
+    click(lanes, 100, row(1), CTRL)
+    hover(lanes, 200, y)
+    drag(lanes, (200, y), (200, y + 15), release=False)
+    assert lanes.mouse.gesture is not None
+    assert lanes.mouse.gesture.hint.endswith("dB, 2 clips")
+    press(song, Qt.Key.Key_Escape)
+    release(lanes, 200, y + 15)
+    assert song.document.session is before
+    drag(lanes, (200, y), (200, y + 15))
+    gains = [clip.gain for clip in clips(song)]
+    assert 0.2 < gains[0] < 0.7
+    assert gains[1] == pytest.approx(gains[0] / 2)
+    assert gains[2] == 1.0
+    undone_and_redone(song, before)
+
+
+def test_clips_move_to_the_playhead_together(song: MainWindow) -> None:
+    drag(song.timeline.lanes, (100, row(1)), (150, row(1)))
+    before = song.document.session
+    click(song.timeline.lanes, 100, row(0))
+    click(song.timeline.lanes, 100, row(1), CTRL)
+    song.transport.seek(SECOND)
+    press(song, Qt.Key.Key_J, CTRL | SHIFT)
+    assert [clip.start for clip in clips(song)] == [SECOND, SECOND + 50 * PX, 0]
+    undone_and_redone(song, before)
+
+
+def test_zoom_presets_show_a_time_around_the_playhead(song: MainWindow) -> None:
+    song.transport.seek(3 * SECOND)
+    song.actions_by_id["zoom_1s"].trigger()
+    axis = song.timeline.axis
+    assert axis.visible_samples == pytest.approx(SECOND * 1.08, rel=0.01)
+    assert axis.x_of(3 * SECOND) == pytest.approx(axis.width_px / 2, abs=2)

@@ -6,8 +6,9 @@ from functools import reduce
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
@@ -403,6 +404,7 @@ def test_escape_cancels_a_drag_and_a_second_one_deselects(
     assert selected(song) == "a"
     press(song, Qt.Key.Key_Escape)
     assert selected(song) == ""
+    QApplication.sendEvent(lanes, QEvent(QEvent.Type.Leave))
     assert lanes.grab().toImage() == still, "all looks as before"
 
 

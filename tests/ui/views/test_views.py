@@ -184,9 +184,9 @@ def test_the_ruler_seeks(song: MainWindow) -> None:
 def test_keys_move_the_playhead(song: MainWindow) -> None:
     for key, modifiers, position in (
         (Qt.Key.Key_Right, NONE, 1),
-        (Qt.Key.Key_Right, SHIFT, 6),
+        (Qt.Key.Key_End, Qt.KeyboardModifier.AltModifier, 6),
         (Qt.Key.Key_Left, NONE, 5),
-        (Qt.Key.Key_Left, SHIFT, 0),
+        (Qt.Key.Key_Home, Qt.KeyboardModifier.AltModifier, 0),
         (Qt.Key.Key_Left, NONE, 0),
         (Qt.Key.Key_End, NONE, 4),
         (Qt.Key.Key_Home, NONE, 0),

@@ -219,6 +219,16 @@ ROWS = (
         submenu="Move Clips",
     ),
     ActionSpec(
+        "move_to_playhead",
+        "Move to Pla&yhead",
+        "Move the selected clips so that the first of them starts at the playhead",
+        "Edit",
+        ("Ctrl+Shift+J",),
+        needs="selection",
+        submenu="Move Clips",
+        contexts=("clip",),
+    ),
+    ActionSpec(
         "next_clip",
         "Select Next Clip",
         "Select the clip after the selected one",

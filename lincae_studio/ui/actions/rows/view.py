@@ -5,6 +5,9 @@ from __future__ import annotations
 from lincae_studio.ui.actions.spec import ActionSpec, with_french
 from lincae_studio.ui.views.registry import VIEWS, view_action
 
+#: Times that can be shown across the lanes, in seconds.
+ZOOM_PRESETS_S = (1, 5, 30, 120, 600)
+
 ROWS = (
     ActionSpec(
         "inspector",
@@ -193,12 +196,30 @@ ROWS = (
     ),
     ActionSpec("taller", "&Taller Tracks", "Make all tracks taller", "View", ("PgUp",)),
     ActionSpec("lower", "Sho&rter Tracks", "Make all tracks shorter", "View", ("PgDown",)),
-    ActionSpec("wave_zoom_in", "Zoom &Waveforms In", "Draw the waveforms larger", "View", ("Alt+Up",)),
-    ActionSpec("wave_zoom_out", "Zoom Waveforms Out", "Draw the waveforms smaller", "View", ("Alt+Down",)),
     ActionSpec(
-        "wave_zoom_reset", "Waveforms at Full Scale", "Let full scale fill the height of the waveforms again", "View"
+        "wave_zoom_in", "Zoom &Waveforms In", "Draw the waveforms larger", "View", ("Alt+Up",), submenu="Waveforms"
+    ),
+    ActionSpec(
+        "wave_zoom_out", "Zoom Waveforms Out", "Draw the waveforms smaller", "View", ("Alt+Down",), submenu="Waveforms"
+    ),
+    ActionSpec(
+        "wave_zoom_reset",
+        "Waveforms at Full Scale",
+        "Let full scale fill the height of the waveforms again",
+        "View",
+        submenu="Waveforms",
     ),
     ActionSpec("wave_scale", "Waveform Scale", "Show a scale in dB beside the waveforms", "View", checkable=True),
+    *(
+        ActionSpec(
+            f"zoom_{seconds}s",
+            f"{seconds} s" if seconds < 60 else f"{seconds // 60} min",
+            f"Show {f'{seconds} s' if seconds < 60 else f'{seconds // 60} min'} around the playhead",
+            "View",
+            submenu="Zoom Presets",
+        )
+        for seconds in ZOOM_PRESETS_S
+    ),
     ActionSpec(
         "zoom_toggle",
         "Zoom &Back",
