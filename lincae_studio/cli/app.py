@@ -147,6 +147,7 @@ def _render(
     request: options.Request,
     codec: Annotated[str | None, typer.Option("--codec", help="Codec to use instead of the project's.")] = None,
     snapshot: Annotated[str, typer.Option("--snapshot", help="Name of a snapshot of the mixer to recall.")] = "",
+    cluster: options.Cluster = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Render a project or a bundle, or each one in a folder, to audio files."""
@@ -158,7 +159,7 @@ def _render(
         output,
         _PROJECTS,
         ending,
-        lambda one, place: render_project(one, place, codec, request, snapshot),
+        lambda one, place: render_project(one, place, codec, request, snapshot, cluster),
         _exported,
         as_json,
     )

@@ -172,6 +172,20 @@ def _codec(
         _print_rows(batches, False, context)
 
 
+@bench_app.command("dataset")
+def _dataset(
+    context: typer.Context,
+    files: Annotated[int, typer.Option("--files", help="Number of files.")] = 100,
+    seconds: Annotated[float, typer.Option("--seconds", help="Length of each file.")] = 20.0,
+    codec: Annotated[str, typer.Option("--codec", help="Codec id.")] = DEFAULT_CODEC,
+    as_json: AsJson = False,
+) -> None:
+    """Measure data sets of latents: against a plain loop, and on one and two workers of a Ray cluster."""
+    from lincae_studio.bench.dataset import measure_dataset
+
+    _print_figures(measure_dataset(files, seconds, codec), as_json, context)
+
+
 @bench_app.command("engine")
 def _engine(
     context: typer.Context,

@@ -41,14 +41,6 @@ Target = Annotated[
     Path,
     typer.Option("--output", "-o", metavar="TARGET", help="Folder of the data set; what it has is kept."),
 ]
-Cluster = Annotated[
-    str | None,
-    typer.Option(
-        "--cluster",
-        metavar="auto|ADDRESS",
-        help="Compute on a Ray cluster: auto for that of this machine, started if there is none; else HOST:PORT.",
-    ),
-]
 Format = Annotated[str, typer.Option("--format", help="Files to keep arrays in: safetensors or webdataset.")]
 ShardMegabytes = Annotated[
     int, typer.Option("--shard-mb", metavar="MB", min=1, max=4096, help="Size at which a shard is closed, in MB.")
@@ -62,7 +54,7 @@ def _encode(
     source: Source,
     target: Target,
     codec: options.Codec = DEFAULT_CODEC,
-    cluster: Cluster = None,
+    cluster: options.Cluster = None,
     session_rate: options.SessionRate = DEFAULT_RATE,
     from_channels: options.FromChannels = "",
     span: Annotated[
@@ -91,7 +83,7 @@ def _encode(
 def _decode(
     source: Latents,
     target: Target,
-    cluster: Cluster = None,
+    cluster: options.Cluster = None,
     seed: Seed = 0,
     container: Format = "safetensors",
     shard_mb: ShardMegabytes = SHARD_BYTES >> 20,
@@ -117,7 +109,7 @@ def _mix(
     same_folder: Annotated[
         bool, typer.Option("--same-folder", help="Mix files of one folder at the same time, as stems of a song.")
     ] = False,
-    cluster: Cluster = None,
+    cluster: options.Cluster = None,
     half: Half = False,
     container: Format = "safetensors",
     shard_mb: ShardMegabytes = SHARD_BYTES >> 20,
@@ -141,7 +133,7 @@ def _evaluate(
     source: Source,
     target: Target,
     codec: options.Codec = DEFAULT_CODEC,
-    cluster: Cluster = None,
+    cluster: options.Cluster = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Mixtures to measure in each file.")] = 8,
     seed: Seed = 0,
     as_json: options.AsJson = False,

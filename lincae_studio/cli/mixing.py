@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -14,8 +15,11 @@ from lincae_studio.cli.options import Request
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.cli.text import warn
 from lincae_studio.codecs import registry
+from lincae_studio.datasets.cluster import Pool, check
+from lincae_studio.datasets.records import Job
 from lincae_studio.engine.bundles.latent_files import latents_of, save_latents
 from lincae_studio.engine.bundles.operator_files import load_operator
+from lincae_studio.engine.bundles.writer import Render
 from lincae_studio.engine.export.items import check_paths, items_of, latent_paths, paths_of, span_of
 from lincae_studio.engine.export.writer import ExportResult, export
 from lincae_studio.engine.planning.plan import Plan, make_plan
@@ -85,13 +89,18 @@ def _outermost(session: Session, track_ids: Collection[int]) -> set[int]:
 
 
 def render_project(
-    path: Path, output: Path, codec: str | None, request: Request, snapshot: str = ""
+    path: Path, output: Path, codec: str | None, request: Request, snapshot: str = "", cluster: str | None = None
 ) -> dict[str, object]:
     """Render a project or a bundle, with a snapshot recalled if one is named. Returns the figures of the export.
 
+    Args:
+        cluster: "auto", or the address of a Ray cluster that renders the chunks; None renders in this process.
+
     Raises:
-        StudioError: for a project, media, codec or output that cannot be used; an existing output is kept.
+        StudioError: for a project, media, codec, cluster or output that cannot be used; an existing output is kept.
     """
+    if cluster is not None:
+        check(cluster)
     with progress_bars() as report, headless() as engine:
         session = engine.open(path, report)
         if codec is not None:
@@ -100,12 +109,24 @@ def render_project(
             session = snapshots.recall(session, snapshots.named(session, snapshot))
         registry.for_session(session.codec, rate=session.rate)
         protected = [path, *(Path(item.path) for item in session.used_media())]
-        return _export(engine, session, output, request, protected, report)
+        if cluster is None:
+            return _export(engine, session, output, request, protected, report)
+        job = Job(kind="decode", codec=session.codec, rate=session.rate, computation=engine.computation)
+        assert isinstance(engine.renderer, Renderer), "commands render in their own process"
+        with contextlib.closing(Pool(cluster, job, engine.reader, engine.renderer.cache)) as pool:
+            return _export(engine, session, output, request, protected, report, pool)
 
 
 def _export(
-    engine: Engine, session: Session, output: Path, request: Request, protected: Sequence[Path], report: Report
+    engine: Engine,
+    session: Session,
+    output: Path,
+    request: Request,
+    protected: Sequence[Path],
+    report: Report,
+    pool: Pool | None = None,
 ) -> dict[str, object]:
+    """Export a session. `pool`: renders its chunks, instead of this process."""
     settings = request.settings
     check_paths(paths_of(session, settings, output), protected)
     selection = None
@@ -114,22 +135,23 @@ def _export(
         selection = round(first_s * session.rate), round(last_s * session.rate)
     start, end = span_of(session, settings, selection)
     started = time.perf_counter()
-    plan = make_plan(session, engine.info(session.codec, session.rate))
+    plan = make_plan(session, engine.info(session.codec, session.rate) if pool is None else pool.info)
+    render, provide = (engine.render, engine.provide) if pool is None else (pool.render, pool.provide)
     dry = not {"dry", "difference"}.isdisjoint(settings.contents)
     space = plan.codec.latent_space
     for text in regions.warnings(session, space, dry) + operators.warnings(session, space, dry):
         warn(text)
     engine.prepare(plan, session, dry, report)
-    averaged = _averaged(engine, plan, settings)
-    items = items_of(session, plan, settings, output, request.title, engine.provide, engine.reader, averaged)
+    averaged = _averaged(render, plan, settings)
+    items = items_of(session, plan, settings, output, request.title, provide, engine.reader, averaged)
     results = export(items, start, end, settings.format, settings.level, report("rendering")) if items else []
     written = latent_paths(settings, output)
     for path in written:
-        save_latents(latents_of(plan, start, end, engine.render, report("latents")), path)
+        save_latents(latents_of(plan, start, end, render, report("latents")), path)
     seconds = time.perf_counter() - started
     duration_s = (end - start) / session.rate
     assert isinstance(engine.renderer, Renderer), "commands render in their own process"
-    counters = engine.renderer.counters
+    counters = engine.renderer.counters if pool is None else pool
     first: dict[str, object] = _row(results[0]) if results else {"output": str(written[0]), "channels": plan.channels}
     return {
         **first,
@@ -149,14 +171,14 @@ def _gain(gain: Gain) -> dict[str, object]:
     return dataclasses.asdict(gain) | {"gain_db": gain.gain_db, "text": gain.text}
 
 
-def _averaged(engine: Engine, plan: Plan, settings: ExportSettings) -> Averaged | None:
+def _averaged(render: Render, plan: Plan, settings: ExportSettings) -> Averaged | None:
     """What averages decodes, if that was asked for. Raises `UsageError` if all decodes are equal."""
     if settings.decodes == 1:
         return None
     if not plan.codec.stochastic:
         problem = f"--decodes averages nothing: codec {plan.codec.title} does not decode from noise"
         raise UsageError(problem, "Leave it out, or choose another --codec")
-    return Averaged(settings.decodes, lambda chunks: [engine.render([chunk])[0] for chunk in chunks])
+    return Averaged(settings.decodes, lambda chunks: [render([chunk])[0] for chunk in chunks])
 
 
 def _row(result: ExportResult) -> dict[str, object]:

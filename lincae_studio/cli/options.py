@@ -24,6 +24,14 @@ Output = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print figures as JSON.")]
 Codec = Annotated[str, typer.Option("--codec", help="Codec id; see `codecs list`.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="auto|ADDRESS",
+        help="Compute on a Ray cluster: auto for that of this machine, started if there is none; else HOST:PORT.",
+    ),
+]
 Bits = Annotated[
     str | None, typer.Option("--bits", help="Sample format: 16, 24 (integer) or 32f (float). FLAC: 16 or 24.")
 ]

@@ -53,7 +53,15 @@ _LARGEST_BYTES = 16 << 30
 #: What a worker reads of one channel of an audio file: digest, channel, start, count.
 _Read = tuple[str, int, int, int]
 
+#: Arguments of `ray.init`: its messages are for those who write programs.
+_QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+
 _MISSING = 'pip install "lincae-studio[cluster]"'
+
+
+def installed() -> bool:
+    """Whether Ray is installed, with what Ray Data needs."""
+    return all(importlib.util.find_spec(name) is not None for name in ("ray", "pandas", "pyarrow"))
 
 
 def check(address: str) -> None:
@@ -62,10 +70,8 @@ def check(address: str) -> None:
     Raises:
         UsageError: when Ray is not installed, or nothing answers: Ray itself would try again for minutes.
     """
-    if importlib.util.find_spec("ray") is None:
+    if not installed():
         raise UsageError("clusters need Ray, which is not installed", f"Install it: {_MISSING}")
-    if importlib.util.find_spec("pyarrow") is None or importlib.util.find_spec("pandas") is None:
-        raise UsageError("clusters need Ray Data, which is not installed", f"Install it: {_MISSING}")
     if address == "auto":
         return
     host, _, port = address.removeprefix("ray://").rpartition(":")
@@ -203,10 +209,10 @@ class Pool:
 
     def _request(self, chunks: Sequence[Chunk]) -> tuple[bytes, dict[str, Array], dict[_Read, Array]]:
         """Chunks with the latents that are known here, and for other terms the samples that they are encoded from."""
-        terms = {term.key: term.source for chunk in chunks for term in chunk.terms}
-        latents = self._cache.get_many(terms)
+        sources = {key: source for chunk in chunks for term in chunk.terms for key, source in term.windows.items()}
+        latents = self._cache.get_many(sources)
         samples: dict[_Read, Array] = {}
-        for key, source in terms.items():
+        for key, source in sources.items():
             if key not in latents:
                 read = (source.media, source.channel, source.position + source.first, source.last - source.first)
                 samples[read] = self._reader.read(*read)
@@ -257,7 +263,8 @@ class _ChunkWorker(_Loaded):
         """Why it cannot work, or else the codec's info, and the best number of chunks of a request."""
         if self.problem:
             return self.problem, b"", 1
-        return "", msgspec.msgpack.encode(self.codec.info), self.codec.batch
+        info = msgspec.structs.replace(self.codec.info, id=self.job.codec)  # not the name of its folder here
+        return "", msgspec.msgpack.encode(info), self.codec.batch
 
     def render(
         self, chunks: bytes, latents: Mapping[str, Array], samples: Mapping[_Read, Array]
@@ -287,24 +294,38 @@ class _Samples:
 
 
 @contextlib.contextmanager
+def local(workers: int) -> Iterator[None]:
+    """A cluster of this machine alone with as many workers, which `made` uses during the block; needs Ray."""
+    ray = _ray()
+    ray.init(num_cpus=workers, include_dashboard=False, **_QUIET)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _ray() -> Any:
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    return importlib.import_module("ray")
+
+
+@contextlib.contextmanager
 def _connected(address: str) -> Iterator[Any]:
     """Ray, connected to a cluster; with "auto", to that of this machine, or to one that is started here and ended."""
     check(address)
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    ray = importlib.import_module("ray")
+    ray = _ray()
     if ray.is_initialized():  # by the caller, a notebook for example
         yield ray
         return
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     try:
-        ray.init(address=address, **quiet)
+        ray.init(address=address, **_QUIET)
     except (ConnectionError, ValueError, RuntimeError) as error:
         if address != "auto":
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
             remedy = "Check the address; if the cluster asks for a token, set RAY_AUTH_MODE=token"
             raise UsageError(f"there is no cluster at {address}: {reason}", remedy) from error
-        ray.init(num_cpus=cores.count(), include_dashboard=False, **quiet)
+        ray.init(num_cpus=cores.count(), include_dashboard=False, **_QUIET)
     try:
         yield ray
     finally:
@@ -314,7 +335,7 @@ def _connected(address: str) -> Iterator[Any]:
 @contextlib.contextmanager
 def _reported() -> Iterator[None]:
     """Report what Ray raises as an `EngineError`."""
-    errors = importlib.import_module("ray.exceptions") if importlib.util.find_spec("ray") is not None else None
+    errors = importlib.import_module("ray.exceptions") if installed() else None
     try:
         yield
     except Exception as error:

@@ -7,7 +7,6 @@ import importlib.util
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,13 +16,24 @@ from dataclasses import dataclass
 import psutil
 import pytest
 
-from tests.helpers import eventually
-
 #: Where the extra `cluster` is not installed, as on platforms without Ray.
 needs_ray = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("ray", "pandas", "pyarrow")),
     reason="needs the extra cluster",
 )
+
+
+#: Starts a cluster of so many cores with its files in a folder, prints its address, and waits. `ray start` would also
+#: start a server that fails where the path of Python has spaces.
+_HEAD = """
+import sys
+import ray
+cluster = ray.init(
+    num_cpus=int(sys.argv[1]), _temp_dir=sys.argv[2], include_dashboard=False, object_store_memory=200 << 20
+)
+print(cluster.address_info["gcs_address"], flush=True)
+sys.stdin.read()
+"""
 
 
 @dataclass(frozen=True)
@@ -59,42 +69,28 @@ class Cluster:
 def cluster_of(workers: int) -> Iterator[Cluster]:
     """Start a cluster of this many workers, without dashboard and statistics; nothing of it is left afterwards."""
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # its sockets need short paths
-    port, client_port = _free_port(), _free_port()
     access = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
     head = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats"),
-            *(f"--port={port}", f"--ray-client-server-port={client_port}", "--include-dashboard=false"),
-            *(f"--num-cpus={workers}", f"--temp-dir={folder}", "--object-store-memory=209715200"),
-        ],
+        [sys.executable, "-c", _HEAD, str(workers), folder],
         env={**os.environ, **access},
-        stdout=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+    assert head.stdin is not None
+    assert head.stdout is not None
     try:
-        eventually(lambda: head.poll() is not None or _answers(port), 60.0)
-        assert head.poll() is None, "the cluster did not start"
-        eventually(lambda: any("raylet" in one.name() for one in psutil.Process(head.pid).children()), 60.0)
-        yield Cluster(f"127.0.0.1:{port}", head, access)
+        address = head.stdout.readline().decode().strip()
+        assert address, "the cluster did not start"
+        yield Cluster(address, head, access)
     finally:
         everything = [*psutil.Process(head.pid).children(recursive=True)] if head.poll() is None else []
         head.kill()
         head.wait()
+        head.stdin.close()
+        head.stdout.close()
         for process in everything:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(everything, 30)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
-def _answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
-        return True
-    return False
