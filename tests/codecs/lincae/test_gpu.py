@@ -45,6 +45,25 @@ def doubled(x: Tensor, y: Tensor) -> Tensor:
     return 2.0 * x + y
 
 
+@pytest.fixture(autouse=True)
+def _without_gradients() -> object:
+    with torch.no_grad():
+        yield
+
+
+def test_gradients_reach_the_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Record, "made", 0)
+    graphs = Graphs(Record)
+    for _ in range(3):
+        graphs(doubled, torch.ones(2), torch.ones(2))
+    assert Record.made == 1
+    with torch.enable_grad():
+        x = torch.ones(2, requires_grad=True)
+        graphs(doubled, x, torch.ones(2)).sum().backward()
+    assert x.grad is not None
+    assert torch.equal(x.grad, torch.full((2,), 2.0))
+
+
 def test_runs_are_recorded_once_for_shapes_that_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Record, "made", 0)
     graphs = Graphs(Record)
