@@ -32,6 +32,7 @@ from lincae_studio.ui.commands.importing import Importer
 from lincae_studio.ui.commands.interchange import InterchangeCommands
 from lincae_studio.ui.commands.media import MediaCommands
 from lincae_studio.ui.commands.media_found import MediaFound
+from lincae_studio.ui.commands.operators import OperatorCommands
 from lincae_studio.ui.commands.panel_focus import PanelFocus
 from lincae_studio.ui.commands.panels import PanelCommands
 from lincae_studio.ui.commands.places import PlaceCommands
@@ -243,6 +244,9 @@ class MainWindow(QMainWindow):
             messages,
             self,
         )
+        self.operator_commands = OperatorCommands(
+            document, selection, rendering, lambda: self.exporter.folder, messages, self
+        )
         self.sample_rate = SampleRateCommands(document, media, messages, self)
         self.sample_rate.audio_missing.connect(self.importer.find_media)
         self.application_commands = ApplicationCommands(self.preferences, transport, messages, self.actions_by_id, self)
@@ -279,6 +283,7 @@ class MainWindow(QMainWindow):
             self.views,
             self.session_commands,
             self.compare_commands,
+            self.operator_commands,
             self.sample_rate,
             self.application_commands,
             self.welcome,

@@ -417,5 +417,7 @@ TrackHeader QToolButton#mute:checked {{ background: {c.mark_mute}; color: {c.mar
 TrackHeader QToolButton#solo:checked {{ background: {c.mark_solo}; color: {c.mark_text}; }}
 TrackHeader QToolButton#subtract:checked {{ background: {c.mark_subtract}; color: {c.mark_text}; }}
 QToolButton#envelope[points="true"]:!focus {{ border: 1px dashed {c.envelope}; }}
+QToolButton#insert[idle="true"]:!focus {{ border: 1px dashed {c.envelope}; }}
+QToolButton#insert:checked {{ background: {c.mark_envelope}; color: {c.mark_text}; }}
 QToolButton#envelope:checked {{ background: {c.mark_envelope}; color: {c.mark_text}; }}
 """

@@ -18,8 +18,8 @@ _FEW = 10.0
 
 
 def figure(value: float) -> str:
-    """R² with two digits; from 0.995 on with as many as tell it from 1."""
-    digits = 2 if value < 0.995 else min(6, math.ceil(-math.log10(max(1.0 - value, 1e-6))) + 1)
+    """R² with three digits; from 0.9995 on with as many as tell it from 1."""
+    digits = 3 if value < 0.9995 else min(6, math.ceil(-math.log10(max(1.0 - value, 1e-6))) + 1)
     return f"{value:.{digits}f}".replace("-", "−")
 
 
@@ -30,9 +30,10 @@ def error_text(r2: float) -> str:
 
 def verdict(found: Learned) -> str:
     """The figure, and whether the operator can be used."""
-    r2 = found.operator.r2
+    r2, plain = found.operator.r2, found.operator.plain_r2
     if found.accepted:
-        return f"Held-out R² is {figure(r2)}: the error is {error_text(r2)} relative to the processed clip."
+        of_gain = f" (of a plain gain, {figure(plain)})"
+        return f"Held-out R² is {figure(r2)}{of_gain}: the error is {error_text(r2)} relative to the processed clip."
     return f"Refused: held-out R² is {figure(r2)}, less than {LEAST_R2:.2f}."
 
 

@@ -354,6 +354,8 @@ def _notes(session: Session) -> Iterator[str]:
         yield f"snapshots of the mixer cannot be written{morph}"
     if any(True for _ in all_regions(session)):
         yield "regions of latents cannot be written: the audio has what they turn down"
+    if any(track.insert for track in session.tracks):
+        yield "inserts cannot be written: the audio is without what operators do to it"
     if session.loop is not None:
         yield "the loop cannot be written"
     if session.tempo is not None and session.tempo.start:

@@ -28,8 +28,8 @@ class ActionSpec:
         contexts: what has it in its context menu.
         context_only: whether it is in context menus only, since it acts on what was pressed.
         needs: what must exist for it to be enabled: "clips" any clip, "selection" selected clips, "time" selected time,
-            "selected" either, "track" a selected
-            track, "strip" a selected track or the master, "points" such a one with an envelope, "solos" any soloed
+            "selected" either, "track" a selected track, "insert" such a one and an operator, "strip" a selected track
+            or the master, "points" such a one with an envelope, "solos" any soloed
             track, "group" a selected group of tracks, "grouped" a current track that is in a group, "groups" any group,
             "markers" any marker, "snapshots" or "two snapshots" as many, "morph" a morph, "region" a selected region of
             latents or a rectangle on the heatmap, "channel" one that was pointed at there, "undo" or "redo" an edit to

@@ -10,9 +10,10 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 
 from lincae_studio.preferences import RippleMode, RulerUnit, SnapTarget
-from lincae_studio.session.model import MASTER
+from lincae_studio.session.model import MASTER, Operator
 from lincae_studio.ui.actions import menus, shortcuts
 from lincae_studio.ui.actions.rows.session import RECALLED_BY_KEY
+from lincae_studio.ui.actions.rows.track import LISTED_INSERTS
 from lincae_studio.ui.actions.table import ACTIONS
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
@@ -40,6 +41,8 @@ class ActionStates(QObject):
         self._preferences = preferences
         self._transport = transport
         self._met: dict[str, bool] = {}
+        #: The operators, and the insert of the selected track, that are shown.
+        self._inserts: tuple[tuple[Operator, ...], int | None] | None = None
         document.changed.connect(self._follow_document)
         document.state_changed.connect(self._follow_document)
         document.refused.connect(self._follow_document)  # a click has already toggled a checkable action
@@ -72,6 +75,7 @@ class ActionStates(QObject):
             "two snapshots": len(session.snapshots) > 1,
             "morph": session.morph is not None,
             "track": self._selection.track is not None,
+            "insert": self._selection.track is not None and bool(session.operators),
             "strip": self._selection.strip is not None,
             "points": self._has_points(),
             "solos": session.any_solo,
@@ -95,8 +99,23 @@ class ActionStates(QObject):
         for number, snapshot in zip_longest(RECALLED_BY_KEY, session.snapshots[: len(RECALLED_BY_KEY)]):
             name = f": {in_menu(snapshot.name)}" if snapshot is not None else ""
             self._actions[f"recall_snapshot_{number}"].setText(f"Snapshot &{number}{name}")
+        self._follow_inserts()
         self._actions["undo"].setText(f"&Undo {in_menu(document.undo_name or '')}".rstrip())
         self._actions["redo"].setText(f"&Redo {in_menu(document.redo_name or '')}".rstrip())
+
+    def _follow_inserts(self) -> None:
+        """List the operators, and check the one that is the insert of the selected track."""
+        session, track_id = self._document.session, self._selection.track
+        track = next((track for track in session.tracks if track.id == track_id), None)
+        if (state := (session.operators, track.insert if track is not None else None)) == self._inserts:
+            return
+        self._inserts = state
+        for number, operator in zip_longest(LISTED_INSERTS[1:], session.operators[: len(LISTED_INSERTS) - 1]):
+            action = self._actions[f"insert_{number}"]
+            action.setVisible(operator is not None)
+            action.setText(f"{number}: {in_menu(operator.name)}" if operator is not None else f"Operator {number}")
+            action.setChecked(operator is not None and track is not None and operator.id == track.insert)
+        self._actions["insert_0"].setChecked(track is not None and track.insert == 0)
 
     def _has_points(self) -> bool:
         """Whether the selected tracks, or the master, have any envelope points."""

@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
-from lincae_studio.session import edits, groups, snapshots, strips
+from lincae_studio.session import edits, groups, operators, snapshots, strips
 from lincae_studio.session.levels import format_db, format_pan
 from lincae_studio.session.model import Session, Track
 from lincae_studio.session.times import count_of
@@ -19,6 +19,7 @@ from lincae_studio.ui.model.wheel import Scrolling
 from lincae_studio.ui.timeline.envelopes import ShownEnvelopes, having_points
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import DRAG_PX
+from lincae_studio.ui.timeline.insert_button import InsertButton
 from lincae_studio.ui.timeline.meter import Meter
 from lincae_studio.ui.timeline.nesting import left_px
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider
@@ -117,6 +118,7 @@ class TrackHeader(QWidget):
         self.envelope = toggle("envelope", "∿", _ENVELOPES_TIP, self)
         self.mute = toggle("mute", "M", "Mute", self)
         self.solo = toggle("solo", "S", "Solo; with Ctrl only this track", self)
+        self.insert = InsertButton(self)
         self._buttons = (self.subtract, self.envelope, self.mute, self.solo)
         self.meter = Meter("level", self)
         self.meter.setToolTip("Peak of the dry track or group after its own fader; click to reset the figure")
@@ -134,14 +136,15 @@ class TrackHeader(QWidget):
         held = (
             self.gain.isSliderDown()
             or self.pan.isSliderDown()
-            or any(button.isDown() for button in (*self._buttons, self.fold))
+            or any(button.isDown() for button in (*self._buttons, self.fold, self.insert))
         )
         return held or self._press is not None or (focus is not None and (focus is self or self.isAncestorOf(focus)))
 
     @property
     def focus_chain(self) -> tuple[QWidget, ...]:
         """The controls in the order in which Tab reaches them."""
-        return (self.gain, self.pan, *self._buttons, *([self.fold] if self._inside else []))
+        inserts = [self.insert] if self.insert.isVisibleTo(self) else []
+        return (self.gain, self.pan, *inserts, *self._buttons, *([self.fold] if self._inside else []))
 
     def show_track(self, track: Track, selected: bool) -> None:
         """Show a track's values; it may be another track than before unless the header is in use."""
@@ -151,7 +154,8 @@ class TrackHeader(QWidget):
         outer = session.groups_of(track.id)
         inside = self._inside = len(session.within({track.id})) - 1
         around = tuple(group.color for group in reversed(outer))
-        shown = (track, selected, envelope, decided, inside, around, tuple(group.name for group in outer))
+        names = tuple(group.name for group in outer)
+        shown = (track, selected, envelope, decided, inside, around, names, session.operators, session.codec)
         if shown == self._shown:
             return
         self._shown = shown
@@ -189,6 +193,7 @@ class TrackHeader(QWidget):
         self.pan.show_value(track.pan)
         for button, value in ((self.subtract, track.subtract), (self.mute, track.mute), (self.solo, track.solo)):
             button.setChecked(value)
+        self.insert.show_insert(session, track)
         show_envelopes(self.envelope, having_points(track), envelope, _ENVELOPES_TIP)
         strip = (self.gain, self.gain_text, self.pan, self.pan_text, self.subtract, self.mute, self.solo)
         enable(strip, not decided)
@@ -217,6 +222,7 @@ class TrackHeader(QWidget):
         top.addWidget(self.fold)
         top.addWidget(self.lock)
         top.addWidget(self.name, 1)
+        top.addWidget(self.insert)
         top.addWidget(self.envelope)
         top.addWidget(self.subtract)
         top.addWidget(self.mute)
@@ -251,6 +257,7 @@ class TrackHeader(QWidget):
             slider.edit_began.connect(self._on_slider_pressed)
             slider.sliderReleased.connect(self._on_slider_released)
         self.fold.clicked.connect(self._on_fold_clicked)
+        self.insert.chosen.connect(self._on_insert_chosen)
         self.envelope.clicked.connect(lambda: self._envelopes.show_next(self.track_id))
         self.subtract.clicked.connect(
             lambda on: self._apply("Subtract" if on else "Add to Mix", lambda s, t: edits.set_track_subtract(s, t, on))
@@ -298,6 +305,10 @@ class TrackHeader(QWidget):
     def _on_name_typed(self, name: str) -> None:
         track_id = self.track_id
         self._document.apply("Rename Track", lambda session: edits.rename_track(session, track_id, name))
+
+    def _on_insert_chosen(self, operator_id: int) -> None:
+        chosen = self._selection.targets(self.track_id)
+        self._document.apply("Change Insert", lambda session: operators.set_insert(session, chosen, operator_id))
 
     def _on_fold_clicked(self) -> None:
         track_id = self.track_id

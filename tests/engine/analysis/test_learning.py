@@ -273,13 +273,13 @@ def test_an_example_of_several_clips() -> None:
 
 
 def test_words() -> None:
-    assert [figure(value) for value in (0.5, 0.994, 0.9961, 0.99999, 1.0, -0.01)] == [
-        "0.50",
-        "0.99",
-        "0.9961",
+    assert [figure(value) for value in (0.5, 0.9994, 0.99961, 0.99999, 1.0, -0.01)] == [
+        "0.500",
+        "0.999",
+        "0.99961",
         "0.999990",
         "1.000000",
-        "−0.01",
+        "−0.010",
     ]
     found = Taught(dry(), filtered(dry(), EQ), "mdct-4x").found
     assert len(band_texts(found.operator)) == 8

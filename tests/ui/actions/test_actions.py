@@ -48,6 +48,7 @@ def test_the_table_is_consistent() -> None:
             "selected",
             "time",
             "track",
+            "insert",
             "strip",
             "points",
             "solos",

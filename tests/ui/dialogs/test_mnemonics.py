@@ -22,7 +22,7 @@ from lincae_studio.ui.main_window import MainWindow
 #: The commands that open a dialog.
 COMMANDS = (
     *("media_files", "versions", "recover", "export_mix", "export_picture", "preferences", "palette", "manual"),
-    *("render_settings", "tempo", "tap_tempo", "minus_one"),
+    *("render_settings", "tempo", "tap_tempo", "minus_one", "learn_operator", "operators"),
 )
 
 #: Buttons that Return or Escape press need no letter.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from lincae_studio.ui.actions.spec import ActionSpec
 
+#: Numbers of the operators, in their order, that are in the menu; 0 for none.
+LISTED_INSERTS = range(10)
+
 ROWS = (
     ActionSpec(
         "add_track",
@@ -102,6 +105,39 @@ ROWS = (
         ("Ctrl+Alt+I",),
         needs="track",
         contexts=("track",),
+    ),
+    *(
+        ActionSpec(
+            f"insert_{number}",
+            f"Operator {number}" if number else "None",
+            f"Apply operator {number} to the clips of the selected tracks" if number else "Apply no operator",
+            "Track",
+            checkable=True,
+            needs="insert",
+            contexts=("track",),
+            submenu="Insert",
+            exclusive=True,
+            opens_section=number == 0,
+        )
+        for number in LISTED_INSERTS
+    ),
+    ActionSpec(
+        "learn_operator",
+        "New Operator from Examples…",
+        "Learn what a process does, from clips before and after it",
+        "Track",
+        ("Ctrl+Alt+W",),
+        needs="clips",
+        contexts=("track",),
+        submenu="Insert",
+    ),
+    ActionSpec(
+        "operators",
+        "Operators…",
+        "List the operators of the session, and rename, export, import or delete them",
+        "Track",
+        contexts=("track",),
+        submenu="Insert",
     ),
     ActionSpec(
         "select_above",
