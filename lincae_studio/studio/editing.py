@@ -12,10 +12,12 @@ from typing import Any, Concatenate, ParamSpec, Self
 import numpy as np
 
 from lincae_studio.codecs import registry
+from lincae_studio.engine.bundles.operator_files import load_operator
+from lincae_studio.engine.planning.inserts import digest_of
 from lincae_studio.errors import EditError
-from lincae_studio.session import edits, excerpt, groups, places, regions, snapshots
+from lincae_studio.session import edits, excerpt, groups, operators, places, regions, snapshots
 from lincae_studio.session.levels import db_to_gain
-from lincae_studio.session.model import MASTER, FadeShape, Point, Region, Session as Document
+from lincae_studio.session.model import MASTER, FadeShape, Operator, Point, Region, Session as Document
 from lincae_studio.session.rules import check_change
 from lincae_studio.session.track_locks import check_locks
 from lincae_studio.studio.engine import Engine
@@ -297,6 +299,20 @@ class Edited(Mix):
             codec=codec.id,
         )
         return self.apply(regions.add, owner, region)
+
+    def insert(self, operator: Operator | str | Path | None, *tracks: TrackLike) -> Self:
+        """Apply an operator to the clips of tracks: one that was learned, that of a file, or None for none.
+
+        Raises:
+            ProjectError: when a file cannot be read, or is not an operator.
+        """
+        if operator is None:
+            return self.apply(operators.set_insert, self._track_ids(tracks), 0)
+        made = operator if isinstance(operator, Operator) else load_operator(Path(operator))
+        known = [one.id for one in self.document.operators if digest_of(one) == digest_of(made)]
+        changed = self if known else self.apply(operators.add, made)
+        operator_id = known[0] if known else changed.document.operators[-1].id
+        return changed.apply(operators.set_insert, self._track_ids(tracks), operator_id)
 
     def store_snapshot(self, name: str = "") -> Self:
         """Store the mixer, gains, pans, mutes, solos and polarities, as a snapshot."""

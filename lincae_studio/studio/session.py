@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lincae_studio.codecs import registry
 from lincae_studio.defaults import DEFAULT_CODEC
+from lincae_studio.engine.analysis.learning import Learned, example, learn
 from lincae_studio.engine.analysis.matching import StemMatch, match_stem, pan_of
 from lincae_studio.engine.bundles.writer import write_bundle
 from lincae_studio.errors import EditError, ProjectError
@@ -162,6 +163,27 @@ class Session(Processed):
             stereo = any(clip.media.channels == 2 for clip in value.clips)
             gain, pan = pan_of((match.bus_gains[0], match.bus_gains[1]), stereo)
         return self.apply(match_track, value.id, match.lag.samples, gain, pan)
+
+    def learn_operator(
+        self, before: TrackLike, after: TrackLike, *, past: int = 4, future: int = 2, ridge: float | None = None
+    ) -> Learned:
+        """Learn what a process does to latents, from a track before it and the same track after it.
+
+        Its `operator`, which `insert` applies to other tracks, has `r2`, the share that it explains of a part of the
+        example that was held out. `accepted` says whether that is enough: at least 0.5.
+
+        Args:
+            past, future: latent frames before and after a frame that it is made of.
+            ridge: weight of the ridge; None to choose it.
+
+        Raises:
+            EditError: when the example is silent, or too short for so many frames.
+        """
+        info = self.engine.info(self.codec, self.rate)
+        self.engine.prepare(self._plan(None), self.document, audio=True)
+        ids = [[clip.id for clip in self[track].clips] for track in (before, after)]
+        pair = example(self.document, *ids)
+        return learn(pair, info, self.engine.reader, self.engine.render, past, future, ridge)
 
     def evaluate(self, *codecs: str, limit: int = 32, seeds: int = 1) -> Evaluation:
         """Measure codecs with the audible tracks: reconstruction, mixing, scaling, removal, linearity.
