@@ -49,7 +49,8 @@ def test_names() -> None:
     assert session.operator(5).name == "Room"
     assert step_name("Rename Operator", song(), session) == "EQ: rename to Room"
     assert step_name("New Operator", session_of(MEDIA), operators.add(session_of(MEDIA), EQ)) == "New Operator: EQ"
-    assert step_name("Change Insert", song(), operators.set_insert(song(), [1], 0)).endswith(": change insert")
+    changed = operators.set_insert(session, [1], 0)
+    assert step_name("Change Insert", session, changed).endswith(": change insert")
     with pytest.raises(EditError, match="needs a name"):
         operators.rename(song(), 5, " ")
     assert operators.add(session_of(MEDIA), replace(EQ, name="")).operators[0].name == "Operator"
