@@ -38,7 +38,7 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files, processing
 from lincae_studio.session.derived import derived
 from lincae_studio.session.model import DEFAULT_RATE, Media, Session
-from lincae_studio.session.processes import Process, Reverse, Stretch
+from lincae_studio.session.processes import Invert, Process, Reverse, Stretch
 
 #: Stands for a full-size Lin-CAE with random weights, created for the run.
 RANDOM_LINCAE = "random-lin-cae"
@@ -347,6 +347,7 @@ def _count_edits(session: Session, info: CodecInfo, store: MediaStore, load: _Lo
             "trim": lambda session: edits.trim_clip(session, clip.id, clip.start, clip.end - DEFAULT_RATE),
             "split": lambda session: edits.split_clips(session, {clip.id}, middle),
             "reverse": lambda session: processing.add_process(session, {clip.id}, Reverse()),
+            "invert": lambda session: processing.add_process(session, {clip.id}, Invert()),
             "stretch": lambda session: processing.set_stretch(session, {clip.id}, factor=1.1),
             "reverse again": lambda session: processing.add_process(session, {clip.id}, Reverse()),
         }

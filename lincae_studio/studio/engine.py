@@ -26,6 +26,7 @@ from lincae_studio.engine.export.mixdown import in_batches
 from lincae_studio.engine.planning.contributions import Term
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
+from lincae_studio.engine.planning.played import played
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
 from lincae_studio.engine.rendering.streams import ProvideChunk
@@ -246,8 +247,9 @@ class Engine:
         if media.derived is not None:
             self.decode(media.source, seed, report)
             with self._lock:
-                self.store.ensure(media, report(f"processing {name_of(media)}"))
-                self._imported.media[media.digest] = media
+                for one in (played(media)[0], media):
+                    self.store.ensure(one, report(f"processing {name_of(media)}"))
+                    self._imported.media[one.digest] = one
             return
         latents = self._holder(media.digest)
         if latents is not None and not self.store.is_whole(media.digest, CancelToken()):

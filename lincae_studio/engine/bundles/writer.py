@@ -152,6 +152,8 @@ def pcm_bytes(session: Session) -> int:
 
 def windows_of(session: Session, codec: CodecInfo, grid: Grid) -> Iterator[Chunk]:
     """The windows of a bundle, each once, as chunks with a single term that are not decoded."""
+    # Processed media are encoded as they are: a bundle has no others that they could be mixed from.
+    session = replace(session, media=tuple(replace(item, derived=None) for item in session.media))
     lengths = {item.digest: item.length for item in session.media}
     seen: set[str] = set()
     session = set_insert(session, [track.id for track in session.tracks], 0)  # it needs no windows of its own

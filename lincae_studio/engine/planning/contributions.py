@@ -12,6 +12,7 @@ from functools import cache
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.planning.factors import Factor
@@ -19,6 +20,7 @@ from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.heard import Heard
 from lincae_studio.engine.planning.inserts import Insert, Kernel, insert_at, kernel_of, reach_of
 from lincae_studio.engine.planning.masks import Mask, applicable, masks_of
+from lincae_studio.engine.planning.played import Matrix, mixed, played
 from lincae_studio.engine.planning.runs import RUN, sources_of
 from lincae_studio.engine.planning.sources import Source, effective_fades
 from lincae_studio.jobs import Steps
@@ -123,19 +125,23 @@ def contributions_of(
             found = masks_of(of_track, grid.frame_centres(index)) if of_track else ()
             return tuple(sorted(found + of_clip(index), key=repr)) if kernel is None else found
 
-        channels = media[clip.media].channels
+        item = media[clip.media]
+        base, matrix = played(item)
 
         @cache
-        def coefficients_of(index: int, clip: Clip = clip, channels: int = channels) -> list[tuple[Coefficient, ...]]:
+        def coefficients_of(
+            index: int, clip: Clip = clip, channels: int = item.channels, matrix: Matrix = matrix
+        ) -> list[tuple[Coefficient, ...]]:
             positions = grid.frame_centres(index) if follows else NOWHERE
-            factors = heard.factors(clip, channels, buses, positions)
+            factors = mixed(heard.factors(clip, channels, buses, positions), matrix)
             return [tuple(map(coefficient_of, on_buses)) for on_buses in factors]
 
         constant = None if follows else coefficients_of(0)
-        for channel in range(channels):
+        placed = clip if base is item else replace(clip, media=base.digest)
+        for channel in range(base.channels):
             if constant is not None and not any(constant[channel]):
                 continue
-            runs = sources_of(clip, channel, fades[clip.id], grid, identity)
+            runs = sources_of(placed, channel, fades[clip.id], grid, identity)
             for terms in _without_insert(runs) if kernel is None else _inserted(kernel, grid, runs, clip_masks):
                 for index, source, key, insert in terms:
                     coefficients = (constant or coefficients_of(index))[channel]

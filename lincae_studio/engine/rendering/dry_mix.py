@@ -5,15 +5,18 @@ It is the reference that renders are compared with, and what is heard until a ch
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.planning.factors import Factor, Positions
 from lincae_studio.engine.planning.heard import Heard, master_of, tracks_of
+from lincae_studio.engine.planning.played import Matrix, mixed, played
 from lincae_studio.engine.planning.sources import AudioReader, Fades, Placement, effective_fades, read_source, source_of
 from lincae_studio.jobs import Steps, finished
 from lincae_studio.session.model import Clip, Media, Session
@@ -27,14 +30,22 @@ _NOWHERE = np.zeros(0)
 
 @dataclass(frozen=True)
 class _AudibleClip:
-    """A clip that is heard; `constant` has its factors by channel and bus, or is None where they move."""
+    """A clip that is heard; `constant` has its factors by channel and bus, or is None where they move.
+
+    `channels` are those of its media, `matrix` mixes them from those of what is played (`played`).
+    """
 
     heard: Heard
     clip: Clip
     channels: int
+    matrix: Matrix
     placement: Placement
     fades: Fades
     constant: tuple[tuple[Factor, ...], ...] | None
+
+    def factors(self, buses: int, positions: Positions) -> tuple[tuple[Factor, ...], ...]:
+        """Its factors by channel of what it plays and bus, at positions if they move."""
+        return tuple(mixed(self.heard.factors(self.clip, self.channels, buses, positions), self.matrix))
 
 
 class DryMix:
@@ -78,9 +89,12 @@ class DryMix:
                 yield
             if clip.mute:
                 continue
-            channels = media[clip.media].channels
-            constant = None if heard.moving else tuple(heard.factors(clip, channels, self.channels, _NOWHERE))
-            clips.append(_AudibleClip(heard, clip, channels, Placement.of(clip), fades[clip.id], constant))
+            item = media[clip.media]
+            source, matrix = played(item)
+            placement = replace(Placement.of(clip), media=source.digest)
+            made = _AudibleClip(heard, clip, item.channels, matrix, placement, fades[clip.id], None)
+            constant = None if heard.moving else made.factors(self.channels, _NOWHERE)
+            clips.append(dataclasses.replace(made, constant=constant))
         return clips
 
     @property
@@ -110,7 +124,9 @@ class DryMix:
                 if owner not in heard:
                     heard[owner] = np.zeros((self.channels, count), np.float32)
                 whole = number == len(self._groups[track_id])
-                inside = clip if whole else replace(clip, heard=clip.heard.within_groups(number), constant=None)
+                inside = (
+                    clip if whole else dataclasses.replace(clip, heard=clip.heard.within_groups(number), constant=None)
+                )
                 self._add(inside, start, count, heard[owner])
         return {owner: tuple(np.abs(alone).max(axis=1).tolist()) for owner, alone in heard.items()}
 
@@ -119,7 +135,7 @@ class DryMix:
         factors = clip.constant
         if factors is None:
             positions = _positions(start, count)
-            factors = tuple(clip.heard.factors(clip.clip, clip.channels, self.channels, positions))
+            factors = clip.factors(self.channels, positions)
         for channel, coefficients in enumerate(factors):
             if not any(map(np.any, coefficients)):
                 continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
+from lincae_studio.engine.planning.played import played
 from lincae_studio.errors import MediaError, StudioError
 from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.media.store import MediaStore
@@ -71,18 +72,22 @@ class DerivedMedia(QObject):
         if self._document.session.media is self._looked_at:
             return
         self._looked_at = self._document.session.media
-        missing = [media for media in self._looked_at if media.derived is not None and self._can_make(media)]
+        # What is heard first, then what is drawn.
+        wanted = [one for media in self._looked_at if media.derived is not None for one in (played(media)[0], media)]
+        missing = {one.digest: one for one in wanted if one.derived is not None and self._can_make(one)}
         if missing:
             used = {clip.media for clip in self._document.session.clips()}
-            missing = [media for media in missing if media.digest in used]
-        digests = frozenset(media.digest for media in missing)
+            chosen = [media for media in self._looked_at if media.digest in used]
+            needed = {one.digest for media in chosen for one in (played(media)[0], media)}
+            missing = {digest: one for digest, one in missing.items() if digest in needed}
+        digests = frozenset(missing)
         if digests != self.making:
             self.making = digests
             self.making_changed.emit()
         if self._current is not None and self._current[0] not in digests:
             self._current[1].cancel()  # no clip needs it any more
         elif self._current is None and missing:
-            self._make(missing[0])
+            self._make(next(iter(missing.values())))
 
     def _can_make(self, media: Media) -> bool:
         """Whether media are missing, and those that they are made from are there."""

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunks, Plan, Planner
+from lincae_studio.engine.planning.played import played
 from lincae_studio.engine.planning.sources import AudioReader
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.jobs import Steps, finished
@@ -182,8 +183,9 @@ class Planning(QObject):
         """Plan a session in steps of a few milliseconds."""
         offline = set()
         for item in session.media:
-            if item.digest not in self._bundled:
-                if not self._media.fits(item):
+            heard, _ = played(item)
+            if heard.digest not in self._bundled:
+                if not self._media.fits(heard):
                     offline.add(item.digest)
                 yield
         if offline != self._offline:
