@@ -33,6 +33,10 @@ def test_edits_cost_as_few_encodes_and_decodes_as_they_can(figures: dict[str, An
     assert edits["move by a sample"]["encodes"] <= chunks
     assert edits["trim"]["encodes"] <= 2
     assert edits["split"]["encodes"] <= 4
+    assert edits["reverse"]["encodes"] <= chunks
+    assert edits["invert"]["encodes"] == 0
+    assert edits["stretch"]["encodes"] <= chunks + 1
+    assert edits["reverse again"] == {"encodes": 0, "decodes": 0}
     assert edits["undo"] == {"encodes": 0, "decodes": 0}
     assert edits["reopen"]["encodes"] <= 4 * chunks  # latents of a built-in codec are not kept on disk, some chunks are
     assert edits["reopen"]["decodes"] <= chunks  # fewer on a busy machine: what takes long is kept on disk
