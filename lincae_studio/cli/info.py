@@ -66,7 +66,7 @@ def _session(session: Session) -> dict[str, object]:
                 "start_s": max(0, region.start + regions.origin_of(session, owner)) / session.rate,
                 "end_s": min((region.end + regions.origin_of(session, owner)) / session.rate, length_s),
                 "channels": f"{region.low}-{region.high}",
-                "gain": format_db(region.gain),
+                "gain": format_db(region.gain).replace("−", "-"),  # for scripts
                 "applies_to": "other channels" if region.keep else "these channels",
                 "on": region.on,
                 "codec": region.codec,

@@ -56,7 +56,7 @@ def _parts(result: CheckResult, session: Session, title: str, name_of: NameOf) -
     heads = ("stem", "level in the master", "moved by")
     yield f'<div class="wide"><table><thead><tr>{_cells("th", heads)}</tr></thead><tbody>'
     for track_id, gains in result.gains.items():
-        level = format_db(float(np.sqrt(np.mean(np.square(gains))))).replace("-", "−")
+        level = format_db(float(np.sqrt(np.mean(np.square(gains)))))
         lag = f"{result.lags.get(track_id, 0):+d} samples".replace("-", "−") if result.lags.get(track_id) else ""
         yield f"<tr>{_cells('td', (name_of(track_id), level, lag))}</tr>"
     yield "</tbody></table></div>"

@@ -28,11 +28,11 @@ def gain_to_db(gain: float) -> float:
 
 
 def format_db(gain: float) -> str:
-    """A gain as text: `-6.0 dB`, `+3.0 dB`, `0.0 dB`, and `-inf dB` for silence."""
+    """A gain as text: `−6.0 dB`, with a minus sign, `+3.0 dB`, `0.0 dB`, and `−inf dB` for silence."""
     if gain_to_db(gain) <= FLOOR_DB:
-        return "-inf dB"
-    text = f"{gain_to_db(gain):+.1f}"
-    return f"{'0.0' if text in ('+0.0', '-0.0') else text} dB"
+        return "−inf dB"
+    text = f"{gain_to_db(gain):+.1f}".replace("-", "−")
+    return f"{'0.0' if text in ('+0.0', '−0.0') else text} dB"
 
 
 def parse_db(text: str) -> float:

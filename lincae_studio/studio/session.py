@@ -33,7 +33,7 @@ class Session(Processed):
         >>> song = Session.from_files("drums.wav", "bass.wav")
         >>> quiet = song.set_track("drums", gain_db=-6.0, pan=-0.3)
         >>> quiet["drums"], song["drums"].gain_db
-        (<Track 1 “drums”: -6.0 dB, pan L30, 1 clip>, 0.0)
+        (<Track 1 “drums”: −6.0 dB, pan L30, 1 clip>, 0.0)
         >>> mix = quiet.render(span=(0.0, 2.0))
         >>> mix.shape
         (2, 88200)

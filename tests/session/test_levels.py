@@ -56,7 +56,7 @@ def test_a_level_beyond_all_floats_is_infinite_not_a_crash() -> None:
 
 @pytest.mark.parametrize(
     ("gain", "text"),
-    [(1.0, "0.0 dB"), (0.999, "0.0 dB"), (2.0, "+6.0 dB"), (0.5, "-6.0 dB"), (0.0, "-inf dB"), (1e-5, "-inf dB")],
+    [(1.0, "0.0 dB"), (0.999, "0.0 dB"), (2.0, "+6.0 dB"), (0.5, "−6.0 dB"), (0.0, "−inf dB"), (1e-5, "−inf dB")],
 )
 def test_gains_are_written_for_people(gain: float, text: str) -> None:
     assert levels.format_db(gain) == text

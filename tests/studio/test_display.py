@@ -87,7 +87,7 @@ def test_a_session_is_a_table_of_its_tracks(song: ls.Session) -> None:
     assert page.count("<tr>") == 4
     assert "&lt;b&gt;&amp;bass" in page
     assert "<b>" not in page
-    assert "-6.0 dB" in page
+    assert "−6.0 dB" in page
     assert "L30" in page
     assert "mute" in page
     assert page.count("<polygon") == 2

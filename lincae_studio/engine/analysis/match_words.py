@@ -24,7 +24,7 @@ def balances(match: ReferenceMatch) -> dict[int, TrackBalance]:
 def level_text(level: StemLevel) -> str:
     """The level of a stem: `−6.0 dB`, or `−12.3 to −1.0 dB` with an envelope."""
     if not level.gain_points:
-        return format_db(level.gain).replace("-", "−")
+        return format_db(level.gain)
     lowest, highest = (f"{value:+.1f}".replace("+0.0", "0.0").replace("-0.0", "0.0") for value in _range(level))
     return f"{lowest} to {highest} dB".replace("-", "−")
 

@@ -195,7 +195,7 @@ class MinusOneDialog(QDialog):
         self.found["certainty"].setToolTip(f"By the place alone: {100 * match.lag.certainty:.0f} %")
         inverted = ", polarity inverted" if match.gain < 0.0 else ""
         spread = f", varying by ±{match.spread_db:.1f} dB" if match.spread_db >= 0.05 else ", constant"
-        self.found["gain"].setText(f"{format_db(abs(match.gain))}{inverted}{spread}".replace("-", "−"))
+        self.found["gain"].setText(f"{format_db(abs(match.gain))}{inverted}{spread}")
         self.found["left"].setText(_remaining(match.after_db - match.before_db))
         certain = match.found
         if not certain:
@@ -206,7 +206,7 @@ class MinusOneDialog(QDialog):
         self.align.setChecked(samples != 0 and certain)
         self.align.setVisible(samples != 0)
         gain, pan = self._strip()
-        self.level.setText(f"Set the &gain to {format_db(abs(gain))}".replace("-", "−"))
+        self.level.setText(f"Set the &gain to {format_db(abs(gain))}")
         self.level.setChecked(abs(gain) <= MAX_GAIN)
         self.level.setEnabled(abs(gain) <= MAX_GAIN)
         self.pan.setVisible(pan is not None)

@@ -172,8 +172,8 @@ class Meter(QWidget):
         highest = max(channel.highest_db for channel in self.channels)
         if highest <= FLOOR_DB:
             return ""
-        text = f"{highest:+.1f}"
-        return "0.0" if text in ("+0.0", "-0.0") else text
+        text = f"{highest:+.1f}".replace("-", "−")
+        return "0.0" if text in ("+0.0", "−0.0") else text
 
     @property
     def _top(self) -> int:

@@ -140,8 +140,8 @@ def test_a_level_is_typed(song: MainWindow) -> None:
     QTest.keyClicks(field, "-4.5")
     press(song, Qt.Key.Key_Return)
     assert song.document.session.master.gain == pytest.approx(db_to_gain(-4.5))
-    assert field.text() == "-4.5 dB"
-    assert song.document.undo_name == "Master: gain -4.5 dB"
+    assert field.text() == "−4.5 dB"
+    assert song.document.undo_name == "Master: gain −4.5 dB"
     undone_and_redone(song, before)
     after = song.document.session
     QTest.mouseClick(field, Qt.MouseButton.LeftButton)

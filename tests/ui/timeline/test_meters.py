@@ -124,9 +124,9 @@ def test_a_meter_is_as_tall_as_its_track(song: MainWindow) -> None:
         QApplication.sendEvent(strip, QEvent(QEvent.Type.LayoutRequest))
         assert strip.meter.height() >= height - 2
     strip.meter.update_levels((0.5, 0.5), 0.0)
-    assert strip.meter.figure == "-6.0"
+    assert strip.meter.figure == "−6.0"
     press(song, Qt.Key.Key_Space)
-    assert strip.meter.figure != "-6.0", "playing starts a new figure"
+    assert strip.meter.figure != "−6.0", "playing starts a new figure"
     press(song, Qt.Key.Key_Space)
 
 

@@ -264,7 +264,7 @@ def test_the_list_follows_selects_and_edits(qtbot: QtBot, shown: MainWindow) -> 
     assert not table.table.isVisible(), "a text says how regions are made"
     region = add(shown)
     channels = f"{region.low}–{region.high}"
-    assert cells(table)[0][4:] == [channels, "-inf dB", "these channels", "0 ms", "0", ""]
+    assert cells(table)[0][4:] == [channels, "−inf dB", "these channels", "0 ms", "0", ""]
     assert table.table.selectionModel().isRowSelected(0)
     edit(qtbot, table, 1, "Whistle")
     edit(qtbot, table, 4, "20-30")
