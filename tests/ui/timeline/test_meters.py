@@ -82,7 +82,7 @@ def test_the_figure_is_the_highest_level_until_it_is_reset(qtbot: QtBot, styled:
     qtbot.addWidget(meter)
     meter.update_levels((0.25, 0.5), 0.0)
     meter.update_levels((0.0, 0.0), 100.0)
-    assert (meter.figure, meter.resting) == ("-6.0", True)
+    assert (meter.figure, meter.resting) == ("−6.0", True)
     meter.update_levels((1.2, 0.5), 101.0)
     assert meter.figure == "+1.6"
     for height in (24, 40, 76, 300):
