@@ -13,7 +13,7 @@ import msgspec
 
 from lincae_studio.preferences import Preferences
 
-Page = Literal["General", "Projects", "Rendering", "Cache"]
+Page = Literal["General", "Projects", "Engine", "Cache"]
 
 #: When a change takes effect.
 IMMEDIATELY = "immediately"
@@ -30,7 +30,7 @@ class Preference:
         takes_effect: when a change takes effect.
         choices: values with their texts; for codecs the dialog finds them.
         unit: unit of a number.
-        zero: the meaning of 0, where it has a special one.
+        zero: the meaning of 0, where it has a special one; `empty`: that of an empty text.
     """
 
     field: str
@@ -41,6 +41,7 @@ class Preference:
     choices: tuple[tuple[str | int, str], ...] = ()
     unit: str = ""
     zero: str = ""
+    empty: str = ""
 
     @property
     def default(self) -> Any:
@@ -49,13 +50,31 @@ class Preference:
     @property
     def bounds(self) -> tuple[float, float] | None:
         """The smallest and the largest value of a number."""
-        kind = next(field.type for field in msgspec.structs.fields(Preferences) if field.name == self.field)
-        found = msgspec.inspect.type_info(kind)
+        found = msgspec.inspect.type_info(_type_of(self.field))
         if isinstance(found, msgspec.inspect.IntType | msgspec.inspect.FloatType):
             assert found.ge is not None, "every number has bounds"
             assert found.le is not None, "every number has bounds"
             return found.ge, found.le
         return None
+
+    @property
+    def pattern(self) -> str:
+        """The regular expression that a text must match."""
+        found = msgspec.inspect.type_info(_type_of(self.field))
+        assert isinstance(found, msgspec.inspect.StrType)
+        return found.pattern or ""
+
+    @property
+    def longest(self) -> int:
+        """The greatest length of a text."""
+        found = msgspec.inspect.type_info(_type_of(self.field))
+        assert isinstance(found, msgspec.inspect.StrType)
+        assert found.max_length is not None, "every text has a greatest length"
+        return found.max_length
+
+
+def _type_of(name: str) -> Any:
+    return next(field.type for field in msgspec.structs.fields(Preferences) if field.name == name)
 
 
 PREFERENCES: tuple[Preference, ...] = (
@@ -141,14 +160,14 @@ PREFERENCES: tuple[Preference, ...] = (
     ),
     Preference(
         "device",
-        "Rendering",
+        "Engine",
         "&Device",
-        "The device that runs neural codecs. The built-in codecs always use the CPU.",
+        "The device that runs neural codecs, on the machine that renders. The built-in codecs always use the CPU.",
         choices=(("auto", "Best available"), ("cpu", "CPU"), ("cuda", "NVIDIA GPU"), ("mps", "Apple GPU")),
     ),
     Preference(
         "precision",
-        "Rendering",
+        "Engine",
         "&Precision",
         "Floating-point precision of neural codecs. Automatic: 32-bit encoder, and a 16-bit decoder where the device "
         "supports it natively.",
@@ -158,6 +177,26 @@ PREFERENCES: tuple[Preference, ...] = (
             ("bf16", "bfloat16"),
             ("fp16", "16-bit float (NVIDIA only)"),
         ),
+    ),
+    Preference(
+        "engine_host",
+        "Engine",
+        "On another &machine",
+        "The machine that renders, by the name that ssh knows: a host, user@host, or a name from ~/.ssh/config. It "
+        "needs this version of LinCAE Studio, and a login by key.",
+        empty="this computer",
+    ),
+    Preference(
+        "engine_program",
+        "Engine",
+        "P&rogram there",
+        "The command that starts LinCAE Studio on that machine: its path, unless it is found by its name.",
+    ),
+    Preference(
+        "ssh_command",
+        "Engine",
+        "&SSH command",
+        "The command that connects to that machine, with options if it needs any.",
     ),
     Preference(
         "latent_cache_gb",
@@ -185,18 +224,27 @@ PREFERENCES: tuple[Preference, ...] = (
         unit="MB",
     ),
     Preference(
+        "sent_media_gb",
+        "Cache",
+        "&Audio on another machine",
+        "Size limit, on the machine that renders, of the audio that was sent to it; the least recently used is deleted "
+        "first.",
+        unit="GB",
+    ),
+    Preference(
         "cache_folder",
         "Cache",
         "&Folder",
         "For conformed audio, latents and renders, all of which can be recreated. Empty: the system's cache folder.",
         AFTER_RESTART,
+        empty="system default",
     ),
 )
 
 
 def choices_of(preference: Preference) -> tuple[object, ...]:
     """The possible values of a preference with choices, in the order of its type; empty for other types."""
-    kind = next(field.type for field in msgspec.structs.fields(Preferences) if field.name == preference.field)
+    kind = _type_of(preference.field)
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 
@@ -208,8 +256,8 @@ def manual_lines() -> list[str]:
         texts = dict(preference.choices)
         if isinstance(default, bool):
             shown = "on" if default else "off"
-        elif default == 0 and preference.zero:
-            shown = preference.zero
+        elif default in (0, "") and (preference.zero or preference.empty):
+            shown = preference.zero or preference.empty
         else:
             shown = texts.get(default, f"{default} {preference.unit}".strip()) or "empty"
         bounds = preference.bounds

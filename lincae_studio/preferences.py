@@ -62,6 +62,14 @@ DeviceName = Annotated[str, Meta(max_length=400)]
 #: A path; no system allows NUL in one.
 PathText = Annotated[str, Meta(max_length=4096, pattern=r"^[^\0]*$")]
 
+#: A machine as ssh names it; never one of its options, which begin with a hyphen.
+HOST_PATTERN = r"^([^-\s\x00-\x1f][^\s\x00-\x1f]*)?$"
+
+HostName = Annotated[str, Meta(max_length=255, pattern=HOST_PATTERN)]
+
+#: A command with arguments, in one line.
+CommandText = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]*$")]
+
 Keys = Annotated[tuple[Annotated[str, Meta(max_length=60)], ...], Meta(max_length=4)]
 
 
@@ -79,6 +87,9 @@ class Preferences(Struct, frozen=True, kw_only=True):
             written to the journal in any case.
         sample_rate, codec, seed, chunk_frames, overlap_frames: defaults of new sessions.
         device, precision: for neural codecs.
+        engine_host: the machine that renders; "" for this one. `engine_program`, `ssh_command`: the commands that start
+            the engine there, and connect to it.
+        sent_media_gb: upper limit of the audio that is kept there.
         latent_cache_gb, render_cache_gb, latent_memory_mb, render_memory_mb: upper limits; `cache_folder`: "" for the
             system default.
         recent: recent project files, newest first.
@@ -111,6 +122,10 @@ class Preferences(Struct, frozen=True, kw_only=True):
     overlap_frames: Annotated[int, Meta(ge=0, le=4096)] = 0
     device: Device = "auto"
     precision: Precision = "auto"
+    engine_host: HostName = ""
+    engine_program: CommandText = "lincae-studio"
+    ssh_command: CommandText = "ssh"
+    sent_media_gb: Gigabytes = 8.0
     latent_cache_gb: Gigabytes = 4.0
     render_cache_gb: Gigabytes = 4.0
     latent_memory_mb: Annotated[int, Meta(ge=16, le=65_536)] = 512

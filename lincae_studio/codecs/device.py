@@ -36,7 +36,7 @@ def resolve(computation: Computation) -> Computation:
     """
     device = chosen_device(computation.device)
     if computation.precision == "fp16" and device.type != "cuda":
-        remedy = "Choose auto, fp32 or bf16, in Edit > Preferences > Rendering or in the environment"
+        remedy = "Choose auto, fp32 or bf16, in Edit > Preferences > Engine or in the environment"
         raise CodecError("16-bit float (fp16) needs an NVIDIA GPU (cuda)", remedy)
     automatic = computation.precision == "auto"
     return replace(
@@ -61,7 +61,7 @@ def chosen_device(name: str) -> torch.device:
         return checked_device(name)
     except CodecError as error:
         remedy = (
-            f"Choose another device in Edit > Preferences > Rendering, or with {DEVICE_VARIABLE} (auto, cpu, cuda, mps)"
+            f"Choose another device in Edit > Preferences > Engine, or with {DEVICE_VARIABLE} (auto, cpu, cuda, mps)"
         )
         raise UsageError(error.problem, remedy) from error
 

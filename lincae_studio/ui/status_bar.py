@@ -78,7 +78,9 @@ class StatusLabels(QObject):
         self.render.setText("loading audio…" if self._rendering.loading else text)
 
     def _show_engine(self) -> None:
-        self.engine.setText(shown(self._rendering.engine_text))
+        status = self._rendering.engine_status
+        self.engine.setText(shown(status.text))
+        self.engine.setToolTip(status.tip)
 
     def _show_output(self) -> None:
         player = self._transport.player

@@ -157,7 +157,7 @@ class BundledLatents:
         if info.latent_identity != self.header.identity:
             return (
                 f"they were made by another version of {self.header.codec} than the one installed: with other weights "
-                "or in another precision (Edit > Preferences > Rendering)"
+                "or in another precision (Edit > Preferences > Engine)"
             )
         return ""
 

@@ -19,6 +19,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,14 +28,17 @@ from lincae_studio import __version__
 from lincae_studio.codecs.base import Array
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.process import messages
-from lincae_studio.engine.process.channel import Ended, LinkFigures, Received
-from lincae_studio.engine.process.frames import Frames, NoiseError
+from lincae_studio.engine.process.channel import Ended, Launcher, LinkFigures, Received
+from lincae_studio.engine.process.frames import MAGIC, Frames, NoiseError
+from lincae_studio.engine.process.local import LocalLauncher
 from lincae_studio.engine.process.packing import unpack
 from lincae_studio.engine.process.ssh_errors import how_it_ended, no_engine, other_version
 from lincae_studio.engine.process.supplier import Supplier
 from lincae_studio.errors import EngineError
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.store import MediaStore
+from lincae_studio.paths import cache_dir
+from lincae_studio.preferences import Preferences
 
 _log = logging.getLogger(__name__)
 
@@ -98,6 +102,11 @@ class Machine:
         return [*ssh, *_OPTIONS, "--", self.host, f"{self.program} engine --stdio"]
 
 
+def machine_of(chosen: Preferences) -> Machine | None:
+    """The machine that the user prefers; None for this computer."""
+    return Machine(chosen.engine_host, chosen.engine_program, chosen.ssh_command) if chosen.engine_host else None
+
+
 class SshLauncher:
     """Starts engines on another machine."""
 
@@ -123,13 +132,13 @@ class SshLauncher:
         return SshChannel(self._machine.host, process, Supplier(self._store))
 
 
-def check(machine: Machine, store: MediaStore, computation: Computation, cancel: CancelToken) -> str:
+def check(machine: Machine, computation: Computation, cancel: CancelToken) -> str:
     """Start an engine on a machine, and end it; what it says of itself, in words, with how long it takes to answer.
 
     Raises:
         EngineError: when no engine answers; Cancelled.
     """
-    channel = SshLauncher(machine, store).launch()
+    channel = SshLauncher(machine, MediaStore(cache_dir())).launch()
     try:
         resolved = _what_it_computes(channel, computation, cancel)
     except (EOFError, OSError):
@@ -158,6 +167,11 @@ def _what_it_computes(channel: SshChannel, computation: Computation, cancel: Can
             case messages.Dying(reason=reason), _:
                 raise EngineError(f"the engine ends: {reason.rstrip('.')}")
     raise EngineError(f"no answer came within {_CHECK_S:.0f} s", "Try again")
+
+
+def launcher_of(machine: Machine | None, cache_dir: Path, store: MediaStore) -> Launcher:
+    """What starts engines on a machine, or on this computer if that is None."""
+    return LocalLauncher(cache_dir) if machine is None else SshLauncher(machine, store)
 
 
 class SshChannel:
@@ -288,7 +302,7 @@ class SshChannel:
         try:
             self._frames.find_beginning()
         except NoiseError as error:
-            if str(error).strip():
+            if str(error).strip("\0 \n") and not MAGIC.startswith(str(error).encode()):  # else it was cut off
                 self._error = no_engine(self._host, str(error))
                 self.kill()
             raise EOFError from error

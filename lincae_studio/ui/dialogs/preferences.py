@@ -27,6 +27,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.actions import shortcuts
 from lincae_studio.ui.actions.spec import ActionSpec
 from lincae_studio.ui.actions.table import ACTIONS
+from lincae_studio.ui.dialogs.connection_test import ConnectionTest
 from lincae_studio.ui.dialogs.preferences_audio import AudioPage
 from lincae_studio.ui.dialogs.preferences_page import SettingsPage
 from lincae_studio.ui.model.preference_store import PreferenceStore
@@ -58,6 +59,8 @@ class PreferencesDialog(QDialog):
         self.pages = QTabWidget(self)
         found = {"codec": _codecs()}
         self.settings = {page: SettingsPage(page, store, found, self) for page in get_args(Page)}
+        self.connection = ConnectionTest(store, self)
+        self.settings["Engine"].add_below("ssh_command", self.connection)
         self.audio = AudioPage(store, transport, self)
         self.shortcuts = ShortcutsPage(store, self)
         for page, widget in self.settings.items():

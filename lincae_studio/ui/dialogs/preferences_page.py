@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from PySide6.QtGui import QRegularExpressionValidator
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -39,7 +40,7 @@ class SettingsPage(QWidget):
         self._store = store
         #: The widget of each preference, by field.
         self.fields: dict[str, QWidget] = {}
-        self._rows: dict[str, tuple[QWidget | QLabel, QLabel]] = {}
+        self._rows: dict[str, tuple[QWidget, ...]] = {}
         self._shows: list[Callable[[], None]] = []
         self._layout = QFormLayout(self)
         self._layout.setContentsMargins(16, 16, 16, 16)
@@ -49,6 +50,14 @@ class SettingsPage(QWidget):
                 self._add(preference, found.get(preference.field, preference.choices))
         store.changed.connect(self._show)
         self._show()
+
+    def add_below(self, field: str, widget: QWidget) -> None:
+        """Add a widget below the description of a preference, which it belongs to."""
+        rows = self._rows[field]
+        place = self._layout.getWidgetPosition(rows[-1])
+        assert isinstance(place, tuple)
+        self._layout.insertRow(place[0] + 1, "", widget)
+        self._rows[field] = *rows, widget
 
     def filter(self, words: Sequence[str]) -> int:
         """Show only the preferences that contain all the words; returns their number."""
@@ -128,10 +137,19 @@ class SettingsPage(QWidget):
 
     def _text(self, preference: Preference) -> QLineEdit:
         field = QLineEdit(self)
-        field.editingFinished.connect(lambda: self._set_folder(preference, field.text().strip()))
-        field.setPlaceholderText("System default")
+        field.setPlaceholderText(preference.empty.capitalize() or preference.default)
+        if preference.field in _PATHS:
+            field.editingFinished.connect(lambda: self._set_folder(preference, field.text().strip()))
+        else:
+            field.setMaxLength(preference.longest)
+            field.setValidator(QRegularExpressionValidator(preference.pattern, field))
+            field.editingFinished.connect(lambda: self._set_text(preference, field.text().strip()))
         self._shows.append(lambda: field.setText(self._value(preference)))
         return field
+
+    def _set_text(self, preference: Preference, text: str) -> None:
+        self._set(preference, text or preference.default)
+        self._show()
 
     def _set_folder(self, preference: Preference, text: str) -> None:
         """Set a folder by its absolute path; relative paths start in the home folder."""

@@ -1,4 +1,4 @@
-"""Applies preferences to the engine process: device and precision (which restart it), cache sizes. Main thread.
+"""Applies preferences to the engine process: where it runs, device and precision, cache sizes. Main thread.
 
 The limit of the renders in the window's own memory is applied here, too.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
 
+from lincae_studio.engine.process.messages import Limits
+from lincae_studio.engine.process.ssh import machine_of
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.rendering.rendering import Rendering
 
@@ -18,7 +20,7 @@ class EngineSettings(QObject):
     """Follows the preferences, starting before the engine does.
 
     Signals:
-        restarted: the engine restarts with another device or precision.
+        restarted: the engine restarts elsewhere, or with another device or precision.
     """
 
     restarted = Signal()
@@ -35,13 +37,22 @@ class EngineSettings(QObject):
         """Apply the current preferences."""
         chosen = self._preferences.value
         self._rendering.set_cache_limits(
-            int(chosen.latent_memory_mb * _MB), int(chosen.latent_cache_gb * _GB), int(chosen.render_cache_gb * _GB)
+            Limits(
+                int(chosen.latent_memory_mb * _MB),
+                int(chosen.latent_cache_gb * _GB),
+                int(chosen.render_cache_gb * _GB),
+                int(chosen.sent_media_gb * _GB),
+            )
         )
         if chosen.render_memory_mb != self._render_memory_mb:
             self._render_memory_mb = chosen.render_memory_mb
             self._rendering.store.set_limit(chosen.render_memory_mb * _MB)
             self._rendering.refresh()  # other chunks may have room now
+        machine = machine_of(chosen)
         computation = self._preferences.computation
+        if machine != self._rendering.engine_status.machine:
+            self._rendering.set_machine(machine)
+            self.restarted.emit()
         if computation != self._rendering.computation.requested:
             self._rendering.set_computation(computation)
             self.restarted.emit()

@@ -18,9 +18,9 @@ from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.engine.planning.plan import Plan
 from lincae_studio.engine.planning.probes import is_probe
 from lincae_studio.engine.process import client as engine
-from lincae_studio.engine.process.local import LocalLauncher
 from lincae_studio.engine.process.messages import Limits
 from lincae_studio.engine.process.requests import Loop
+from lincae_studio.engine.process.ssh import Machine, launcher_of
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.render_store import ChunkState, MixReader, Monitor, RenderStore
 from lincae_studio.engine.rendering.renderer import Rendered, StoreReader
@@ -31,6 +31,7 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.chunk_requests import ChunkRequests
 from lincae_studio.ui.rendering.chunk_states import ChunkStates, Looks
 from lincae_studio.ui.rendering.decode_time import DecodeTime
+from lincae_studio.ui.rendering.engine_status import EngineStatus, unusable
 from lincae_studio.ui.rendering.export_warnings import export_warnings
 from lincae_studio.ui.rendering.idle_gate import IdleGate
 from lincae_studio.ui.rendering.planning import Planned, Planning
@@ -61,7 +62,7 @@ class Rendering(QObject):
         offline_changed: `offline` has changed.
         loading_changed: `loading` has changed.
         chunk_changed: the state of the chunk with this index has changed.
-        engine_changed: `engine_text` has changed.
+        engine_changed: `engine_status` has changed.
         problem: a `StudioError` to show.
         session_replaced: another document was opened, or the sample rate has changed; later signals refer to that.
         probe_rendered: a `Rendered` that a view or job requested for analysis.
@@ -102,8 +103,9 @@ class Rendering(QObject):
         self.spare_time = SpareTime(self, self.idle_gate)
         self.store = RenderStore()
         self.decode_time = DecodeTime()
-        self.engine_text = "engine starting"
-        self._client = engine.EngineClient(LocalLauncher(cache_dir), self._receive)
+        self.engine_status = EngineStatus()
+        self._cache_dir = cache_dir
+        self._client = engine.EngineClient(launcher_of(None, cache_dir, media), self._receive)
         self.requests = ChunkRequests(self._client, self.store)
         self._events: deque[engine.Event | list[str]] = deque()
         self._event.connect(self._on_event_received, Qt.ConnectionType.QueuedConnection)
@@ -258,15 +260,22 @@ class Rendering(QObject):
         self._update_states()
         self.plan_changed.emit()
 
-    def set_cache_limits(self, memory: int, latents: int, renders: int) -> None:
-        """Limit the engine's caches, in bytes: latents in memory, latents and renders on disk."""
-        self._client.set_limits(Limits(memory, latents, renders))
+    def set_cache_limits(self, limits: Limits) -> None:
+        """Limit the engine's caches."""
+        self._client.set_limits(limits)
 
     def set_computation(self, computation: Computation) -> None:
         """Set the device and precision of codecs; the engine restarts."""
         if computation != self.computation.requested:
             self.computation = computation
             self.restart_engine()
+
+    def set_machine(self, machine: Machine | None) -> None:
+        """Render on another machine, or on this computer; what is rendered stays."""
+        self._client.move(launcher_of(machine, self._cache_dir, self._media))
+        self.engine_status.move(machine)
+        self.engine_changed.emit()
+        self.restart_engine()
 
     def restart_engine(self) -> None:
         """Start a new engine process, which loads its codecs again, and try failed chunks again."""
@@ -371,6 +380,8 @@ class Rendering(QObject):
             self._events.append(event)
             self.spare_time.add(self._take_event, patient=not self.store.playing)
         else:
+            if self.engine_status.follow(event):
+                self.engine_changed.emit()
             self._on_event(event)
 
     def _take_event(self) -> bool:
@@ -401,21 +412,14 @@ class Rendering(QObject):
                 elif message not in self._reported:
                     self._reported.add(message)
                     self.problem.emit(self._failure(message))
-            case engine.EngineUp(pid=pid):
-                _log.info("engine process %d has started", pid)
-                self._set_engine_text("engine ready")
             case engine.PrecisionResolved(computation=computation):
                 if computation.requested == self.computation:
                     self.computation, self._not_possible = computation, computation.arithmetic is None
                     self.refresh()
-            case engine.EngineDown():
-                if self._current_key is not None:
-                    self._announce(self._current_key)  # no longer being rendered
-                self._set_engine_text("engine restarting")
-            case engine.EngineUnusable(reason=reason):
-                remedy = "The dry mix is played instead; the engine will be restarted later. See the log for details"
-                self.problem.emit(EngineError(f"the mix cannot be rendered: {reason.rstrip('.')}", remedy))
-                self._set_engine_text("engine not running")
+            case engine.EngineDown() if self._current_key is not None:
+                self._announce(self._current_key)  # no longer being rendered
+            case engine.EngineUnusable():
+                self.problem.emit(unusable(event))
 
     def _note_damage(self, digest: str) -> None:
         """Any thread: read the audio as silence from now on, and let the main thread deal with it."""
@@ -444,7 +448,3 @@ class Rendering(QObject):
         for index in self.indices(key):
             if self.states.set(index, self.state(index)):
                 self.chunk_changed.emit(index)
-
-    def _set_engine_text(self, text: str) -> None:
-        self.engine_text = text
-        self.engine_changed.emit()

@@ -465,13 +465,13 @@ def test_renders_that_are_not_finite_or_too_large_are_refused(
             assert not engine.of(ChunkFinished)
 
 
-def test_a_test_of_the_connection_says_what_is_there(server: Server, store: MediaStore) -> None:
-    said = ssh.check(server.machine(), store, Computation(device="cpu", precision="fp32"), CancelToken())
+def test_a_test_of_the_connection_says_what_is_there(server: Server) -> None:
+    said = ssh.check(server.machine(), Computation(device="cpu", precision="fp32"), CancelToken())
     assert f"{HOST} answers in" in said
     assert f"LinCAE Studio {__version__} on Linux" in said
     assert "fp32 on cpu" in said
     with pytest.raises(EngineError, match="not found"):
-        ssh.check(Machine(HOST, "nowhere", server.machine().ssh), store, Computation(), CancelToken())
+        ssh.check(Machine(HOST, "nowhere", server.machine().ssh), Computation(), CancelToken())
 
 
 def test_the_command_keeps_its_output_free_for_messages(tmp_path: Path) -> None:

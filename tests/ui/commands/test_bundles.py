@@ -201,7 +201,7 @@ def test_a_restarted_engine_gets_the_latents_again(
     settle(qtbot, other)
     for engine in multiprocessing.active_children():  # of both windows
         engine.kill()
-    qtbot.waitUntil(lambda: other.rendering.engine_text == "engine restarting", timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: other.rendering.engine_status.text == "engine restarting", timeout=LIMIT_MS)
     track = other.document.session.tracks[1].id
     other.document.apply("Gain", lambda s: edits.set_track_gain(s, track, 0.25))
     wait_rendered(qtbot, other)

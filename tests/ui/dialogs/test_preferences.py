@@ -304,10 +304,10 @@ def test_preferences_are_found_by_words(dialog: PreferencesDialog) -> None:
     def tabs() -> list[str]:
         return [dialog.pages.tabText(n) for n in range(dialog.pages.count()) if dialog.pages.isTabVisible(n)]
 
-    assert tabs() == ["General", "Projects", "Rendering", "Cache", "Audio", "Shortcuts"]
+    assert tabs() == ["General", "Projects", "Engine", "Cache", "Audio", "Shortcuts"]
     QTest.keyClicks(dialog.search, "precision")
-    assert tabs() == ["Rendering"]
-    assert dialog.pages.currentWidget() is dialog.settings["Rendering"]
+    assert tabs() == ["Engine"]
+    assert dialog.pages.currentWidget() is dialog.settings["Engine"]
     assert dialog.field("precision").isVisible()
     assert not dialog.field("device").isVisible()
     dialog.search.clear()
@@ -367,7 +367,7 @@ def test_another_precision_restarts_the_engine(qtbot: QtBot, song: MainWindow, m
             now = [process.pid for process in multiprocessing.active_children()]
         except ValueError:  # the client closed one meanwhile
             return False
-        return len(now) == 1 and now != [first] and song.rendering.engine_text == "engine ready"
+        return len(now) == 1 and now != [first] and song.rendering.engine_status.text == "engine ready"
 
     qtbot.waitUntil(another, timeout=LIMIT_MS)
     assert not song.messages.isVisible(), "it is no failure"

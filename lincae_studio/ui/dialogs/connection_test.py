@@ -1,0 +1,76 @@
+"""A button that tests the connection to the machine that renders, with the result in words. Main thread."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+from lincae_studio.engine.process import ssh
+from lincae_studio.errors import StudioError
+from lincae_studio.jobs import CancelToken, ReportProgress
+from lincae_studio.ui import theme
+from lincae_studio.ui.jobs.background_job import BackgroundJob
+from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.plain_text import shown
+
+
+class ConnectionTest(QWidget):
+    """Starts an engine on the machine of the preferences, and ends it."""
+
+    def __init__(self, store: PreferenceStore, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._store = store
+        self._job: BackgroundJob | None = None
+        self.button = QPushButton("&Test Connection", self)
+        self.button.setAutoDefault(False)
+        self.button.setToolTip("Start an engine on the other machine, and show how long it takes to answer")
+        self.message = QLabel(self)
+        self.message.setWordWrap(True)
+        self.message.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        theme.dim(self.message)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.button)
+        layout.addWidget(self.message, 1)
+        self.button.clicked.connect(self._on_clicked)
+        store.changed.connect(self._follow)
+        self.destroyed.connect(self._cancel)
+        self._machine = ssh.machine_of(store.value)
+        self._follow()
+
+    def _follow(self) -> None:
+        self.button.setEnabled(ssh.machine_of(self._store.value) is not None and self._job is None)
+        if ssh.machine_of(self._store.value) != self._machine:  # what was found is of another one
+            self._machine = ssh.machine_of(self._store.value)
+            self.message.clear()
+
+    def _on_clicked(self) -> None:
+        machine, computation = ssh.machine_of(self._store.value), self._store.computation
+        if machine is None or self._job is not None:
+            return
+        self.message.setText(shown(f"Connecting to {machine.host}…"))
+
+        def work(_: ReportProgress, cancel: CancelToken) -> str:
+            return ssh.check(machine, computation, cancel)
+
+        self._job = job = BackgroundJob(work, self)
+        job.succeeded.connect(self._show)
+        job.failed.connect(self._on_failed)
+        job.ended.connect(self._on_ended)
+        self._follow()
+        job.start()
+
+    def _on_failed(self, error: StudioError) -> None:
+        text = str(error)
+        self._show(text[:1].upper() + text[1:])
+
+    def _show(self, text: str) -> None:
+        self.message.setText(shown(text))
+        self.message.setAccessibleName(text)
+
+    def _on_ended(self) -> None:
+        self._job = None
+        self._follow()
+
+    def _cancel(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
