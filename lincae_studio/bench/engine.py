@@ -29,6 +29,7 @@ from lincae_studio.codecs.computation import AUTO, Computation
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.engine.planning.plan import Chunk, Plan, Planner, make_plan
 from lincae_studio.engine.process import client as engine
+from lincae_studio.engine.process.channel import Launcher
 from lincae_studio.engine.process.local import LocalLauncher
 from lincae_studio.engine.rendering.algebra import combine
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
@@ -124,8 +125,8 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
             return registry.load(codec, bench.computation, rate)
 
         store = MediaStore(folder)
-        media = _media(store, folder, bench.minutes * 60.0 + 1.0)
-        chunk_ms = _chunk_ms(_session(media, codec_id, 1, bench.minutes), info, store, load)
+        media = make_media(store, folder, bench.minutes * 60.0 + 1.0)
+        chunk_ms = _chunk_ms(make_session(media, codec_id, 1, bench.minutes), info, store, load)
         slow = chunk_ms > _SLOW_S * 1e3
         result: dict[str, object] = {
             "codec": bench.codec,
@@ -133,7 +134,7 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
             "chunk_s": info.chunk_frames * info.hop / info.sample_rate,
             "chunk_decode_ms": chunk_ms,
         }
-        sessions = {count: _session(media, codec_id, count, bench.minutes) for count in bench.tracks}
+        sessions = {count: make_session(media, codec_id, count, bench.minutes) for count in bench.tracks}
         waits = {str(n): _edit_to_audio_ms(one, info, folder, slow, bench) for n, one in sessions.items()}
         result["edit_to_audio_ms"] = {count: statistics.median(times) for count, times in waits.items()}
         plain = {
@@ -141,7 +142,7 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
         }
         result["plain_script_ms"] = {str(count): times[0] for count, times in plain.items()}
         result["every_track_ms"] = {str(count): times[1] for count, times in plain.items() if times[1] is not None}
-        edited = _session(media, codec_id, 4, min(bench.minutes, 0.2 if slow else 0.5))
+        edited = make_session(media, codec_id, 4, min(bench.minutes, 0.2 if slow else 0.5))
         result["edits"] = _count_edits(edited, info, store, load)
         derived_times = {name: _derive_ms(media, process, bench.repeats) for name, process in _DERIVED.items()}
         result["derive_ms"] = {name: statistics.median(times) for name, times in derived_times.items()}
@@ -184,7 +185,7 @@ def resolve_codec(name: str, folder: Path) -> str:
     return str(save_random_model(folder / RANDOM_LINCAE))
 
 
-def _media(store: MediaStore, folder: Path, seconds: float) -> Media:
+def make_media(store: MediaStore, folder: Path, seconds: float) -> Media:
     """A file of noise bursts; each track uses it from another offset, so that no two have equal latents."""
     rng = np.random.default_rng(0)
     path = folder / "noise.wav"
@@ -194,7 +195,7 @@ def _media(store: MediaStore, folder: Path, seconds: float) -> Media:
     return store.import_file(path)
 
 
-def _session(media: Media, codec_id: str, tracks: int, minutes: float) -> Session:
+def make_session(media: Media, codec_id: str, tracks: int, minutes: float) -> Session:
     session = edits.set_codec(Session(), codec_id)
     length = round(minutes * 60.0 * DEFAULT_RATE)
     for number in range(tracks):
@@ -246,40 +247,64 @@ class _Window:
             self.changed.wait_for(lambda: self.started <= self.rendered or self.failed)
 
 
+class EditBench:
+    """Edits a session as the window does, and waits for the chunk at the playhead.
+
+    Attributes:
+        requests_ms: how long the request of each edit took the calling thread.
+    """
+
+    def __init__(
+        self, launcher: Launcher, computation: Computation, session: Session, info: CodecInfo, slow: bool
+    ) -> None:
+        """`slow`: of the whole session, only the chunk at the playhead is rendered."""
+        self._window = _Window()
+        self._window.client = engine.EngineClient(launcher, self._window.receive)
+        self._window.client.configure(computation)
+        self._session = session
+        self._info = info
+        self._slow = slow
+        self._planner = Planner()
+        self.requests_ms: list[float] = []
+
+    def edit(self, repeats: int) -> list[float]:
+        """The times from edits to their audio, in ms; the engine is started before and ended afterwards."""
+        self._window.client.start()
+        try:
+            plan = self._planner.plan(self._session, self._info)
+            self._window.client.set_playhead(plan.length // 2)
+            self._window.request(plan)
+            self._settle(plan)
+            return [self._edit(0.5 + 0.01 * repeat) for repeat in range(repeats)]
+        finally:
+            self._window.client.close()
+
+    def _edit(self, gain: float) -> float:
+        started = time.perf_counter()
+        self._session = edits.set_track_gain(self._session, self._session.tracks[0].id, gain)
+        plan = self._planner.plan(self._session, self._info)
+        requested = time.perf_counter()
+        self._window.request(plan)
+        self.requests_ms.append((time.perf_counter() - requested) * 1e3)
+        self._window.wait_for({self._here(plan)})
+        took_ms = (time.perf_counter() - started) * 1e3
+        self._settle(plan)
+        return took_ms
+
+    def _here(self, plan: Plan) -> str:
+        """The key of the chunk at the playhead."""
+        chunk = plan.chunks[plan.grid.owner(plan.length // 2)]
+        assert chunk is not None
+        return chunk.key
+
+    def _settle(self, plan: Plan) -> None:
+        self._window.wait_for({self._here(plan)} if self._slow else {chunk.key for chunk in plan.audible})
+        self._window.wait_until_idle()
+
+
 def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: bool, bench: EngineBench) -> list[float]:
-    window = _Window()
-    window.client = engine.EngineClient(LocalLauncher(folder), window.receive)
-    window.client.configure(bench.computation)
-    window.client.start()
-    try:
-        planner = Planner()
-        plan = planner.plan(session, info)
-        playhead = plan.length // 2
-        here = plan.grid.owner(playhead)
-        window.client.set_playhead(playhead)
-
-        def settle(plan: Plan) -> None:
-            chunk = plan.chunks[here]
-            assert chunk is not None
-            window.wait_for({chunk.key} if slow else {chunk.key for chunk in plan.audible})
-            window.wait_until_idle()
-
-        window.request(plan)
-        settle(plan)
-        times = []
-        for repeat in range(bench.repeats if slow else _OFTEN * bench.repeats):
-            started = time.perf_counter()
-            session = edits.set_track_gain(session, session.tracks[0].id, 0.5 + 0.01 * repeat)
-            plan = planner.plan(session, info)
-            window.request(plan)
-            chunk = plan.chunks[here]
-            assert chunk is not None
-            window.wait_for({chunk.key})
-            times.append((time.perf_counter() - started) * 1e3)
-            settle(plan)
-        return times
-    finally:
-        window.client.close()
+    repeats = bench.repeats if slow else _OFTEN * bench.repeats
+    return EditBench(LocalLauncher(folder), bench.computation, session, info, slow).edit(repeats)
 
 
 def _plain_ms(
@@ -400,9 +425,9 @@ def _export(codec_id: str, minutes: float, folder: Path) -> dict[str, float]:
     """Export eight tracks of this length with the command line's export, in a separate process."""
     place = folder / f"export-{minutes:g}"
     place.mkdir()
-    media = _media(MediaStore(folder), place, minutes * 60.0 + 1.0)
+    media = make_media(MediaStore(folder), place, minutes * 60.0 + 1.0)
     project, output = place / "session.lincae", place / "mix.wav"
-    files.save(_session(media, codec_id, 8, minutes), project)
+    files.save(make_session(media, codec_id, 8, minutes), project)
     figures = measured("export", str(project), str(output))
     output.unlink()
     return {"minutes": minutes, **figures}

@@ -26,6 +26,7 @@ QUICK: Mapping[str, tuple[str, ...]] = {
     "engine": ("--tracks", "1,8", "--minutes", "0.5", "--export-minutes", "0.5", "--clips", "125", "--repeats", "2"),
     "import": ("--files", "4", "--seconds", "10", "--repeats", "2"),
     "playback": ("--seconds", "5", "--tracks", "4", "--codec", "mdct-4x"),
+    "remote": ("--delays", "20", "--tracks", "2", "--minutes", "0.2", "--repeats", "3"),
     "start": ("--runs", "1"),
     "training": ("--seconds", "2"),
     "ui": (

@@ -246,6 +246,28 @@ def _playback(
     _print_figures(measure_playback(seconds, tracks, codec), as_json, context)
 
 
+@bench_app.command("remote")
+def _remote(
+    context: typer.Context,
+    host: Annotated[
+        str, typer.Argument(metavar="[HOST]", help="Machine to measure; default: this one, behind delayed links.")
+    ] = "",
+    delays: Annotated[str, typer.Option("--delays", help="Round trips of these links, in ms.")] = "1,20,200",
+    codec: Annotated[str, typer.Option("--codec", help="A codec id.")] = DEFAULT_CODEC,
+    tracks: Annotated[int, typer.Option("--tracks", min=1, help="Tracks of the session.")] = 8,
+    minutes: Annotated[float, typer.Option("--minutes", min=0.1, max=60.0, help="Its length.")] = 1.0,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="How many edits are measured.")] = 15,
+    as_json: AsJson = False,
+) -> None:
+    """An engine on another machine against one here: from an edit to the sound, and how long callers wait."""
+    from lincae_studio.bench.remote import measure_remote
+    from lincae_studio.studio.engine import preferred_machine
+
+    machine = preferred_machine(host) if host else None
+    figures = measure_remote(machine, _numbers("--delays", delays), codec, tracks, minutes, repeats)
+    _print_figures(figures, as_json, context)
+
+
 @bench_app.command("start")
 def _start(
     context: typer.Context,

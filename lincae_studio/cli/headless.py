@@ -13,14 +13,16 @@ __all__ = ["headless", "preferred_computation"]
 
 
 @contextlib.contextmanager
-def headless() -> Iterator[Engine]:
-    """An engine that prints warnings, and is closed at the end. Memory and cores are used as in the engine process.
+def headless(host: str = "") -> Iterator[Engine]:
+    """An engine, here or on another machine, that prints warnings, and is closed at the end.
+
+    Memory and cores are used as in the engine process.
 
     Raises:
-        UsageError: for a precision that does not exist.
+        UsageError: for a precision that does not exist, or a name that no machine can have.
         PreferencesError: for an unusable cache folder.
     """
     malloc.keep_freed()
     cores.use_one_per_product()
-    with Engine(warn=warn) as engine:
+    with Engine(host=host, warn=warn) as engine:
         yield engine

@@ -58,7 +58,7 @@ def mix_files(
     registry.for_session(codec, rate=rate)
     check_paths([output], [item.path for item in inputs] + [insert.path for insert in inserts])
     session = edits.set_codec(Session(rate=rate), codec)
-    with progress_bars() as report, headless() as engine:
+    with progress_bars() as report, headless(request.engine) as engine:
         imported = engine.import_files((item.path for item in inputs), report, from_channels, session.rate)
         for item, media in zip(inputs, imported, strict=True):
             session = edits.add_track(session, item.path.stem)
@@ -100,8 +100,10 @@ def render_project(
         StudioError: for a project, media, codec, cluster or output that cannot be used; an existing output is kept.
     """
     if cluster is not None:
+        if request.engine:
+            raise UsageError("--engine and --cluster exclude each other", "Leave out one of them")
         check(cluster)
-    with progress_bars() as report, headless() as engine:
+    with progress_bars() as report, headless(request.engine) as engine:
         session = engine.open(path, report)
         if codec is not None:
             session = edits.set_codec(session, registry.by_path(codec))
@@ -150,15 +152,15 @@ def _export(
         save_latents(latents_of(plan, start, end, render, report("latents")), path)
     seconds = time.perf_counter() - started
     duration_s = (end - start) / session.rate
-    assert isinstance(engine.renderer, Renderer), "commands render in their own process"
-    counters = engine.renderer.counters if pool is None else pool
+    rendered_here = engine.renderer.counters if isinstance(engine.renderer, Renderer) else None
+    counters = rendered_here if pool is None else pool
     first: dict[str, object] = _row(results[0]) if results else {"output": str(written[0]), "channels": plan.channels}
     return {
         **first,
         "codec": session.codec,
         "duration_s": duration_s,
-        "encodes": counters.encodes,
-        "decodes": counters.decodes,
+        "encodes": counters.encodes if counters is not None else None,
+        "decodes": counters.decodes if counters is not None else None,
         "render_s": seconds,
         "x_realtime": duration_s / seconds,
         "files": [_row(result) for result in results],

@@ -76,6 +76,9 @@ Decodes = Annotated[
 ]
 Title = Annotated[str, typer.Option("--title", help="Title tag; default: the file's name.")]
 Artist = Annotated[str | None, typer.Option("--artist", help="Artist tag.")]
+Engine = Annotated[
+    str, typer.Option("--engine", metavar="HOST", help="Render on another machine, by the name that ssh knows.")
+]
 Preset = Annotated[
     str | None,
     typer.Option("--preset", help=f"Export preset, which other options override: {'; '.join(PRESETS)}."),
@@ -104,11 +107,12 @@ _LOUDNESS_TARGET_DB = -14.0
 
 @dataclass(frozen=True)
 class Request:
-    """An export request: the settings, a range of seconds if one was given, and a title."""
+    """An export request: the settings, a range of seconds if one was given, a title, and the machine that renders."""
 
     settings: ExportSettings
     selection_s: tuple[float, float] | None = None
     title: str = ""
+    engine: str = ""
 
 
 def request(
@@ -134,6 +138,7 @@ def request(
     title: Title = "",
     artist: Artist = None,
     preset: Preset = None,
+    engine: Engine = "",
 ) -> Request:
     """The export request from the options.
 
@@ -195,7 +200,7 @@ def request(
             "artist": ("--artist", artist),
         },
     )
-    return Request(msgspec.structs.replace(settings, format=audio_format, level=level), selection, title)
+    return Request(msgspec.structs.replace(settings, format=audio_format, level=level), selection, title, engine)
 
 
 def with_request(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ Loads torch for neural codecs only, and never Qt.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import warnings
 import weakref
@@ -14,6 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+
+import msgspec
 
 from lincae_studio import cores
 from lincae_studio.codecs import registry
@@ -27,18 +30,30 @@ from lincae_studio.engine.planning.contributions import Term
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
 from lincae_studio.engine.planning.played import played
+from lincae_studio.engine.process.local import LocalLauncher
+from lincae_studio.engine.process.ssh import Machine, SshLauncher, machine_of
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
 from lincae_studio.engine.rendering.streams import ProvideChunk
 from lincae_studio.engine.rendering.sums import ChunkSums
-from lincae_studio.errors import EngineError, MediaError, ProjectError
+from lincae_studio.errors import EngineError, MediaError, PreferencesError, ProjectError, UsageError
 from lincae_studio.jobs import CancelToken, Report, no_report
 from lincae_studio.media.importing import WAITING
 from lincae_studio.media.outside import new_outside
 from lincae_studio.media.probe import WideFileError
 from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
-from lincae_studio.preferences import Precision, cache_bytes, cache_dir, computing, make_cache_dir
+from lincae_studio.paths import preferences_file
+from lincae_studio.preferences import (
+    HOST_PATTERN,
+    Precision,
+    Preferences,
+    cache_bytes,
+    cache_dir,
+    computing,
+    load,
+    make_cache_dir,
+)
 from lincae_studio.session import files
 from lincae_studio.session.model import DEFAULT_RATE, Media, Rate, Session
 from lincae_studio.session.times import count_of, listed
@@ -72,6 +87,7 @@ class Engine:
         self,
         *,
         process: bool = False,
+        host: str = "",
         device: str | None = None,
         precision: Precision | None = None,
         warn: Callable[[str], None] | None = None,
@@ -80,6 +96,8 @@ class Engine:
 
         Args:
             process: render in a process of its own, which is restarted if it crashes; else in the calling one.
+            host: render on another machine, by the name that ssh knows; the preferences ("Engine") have the commands.
+                Device and precision are chosen there.
             device: of neural codecs, as torch names it, such as "cuda"; None for that of the environment variable
                 `LINCAE_STUDIO_DEVICE`, or of the preferences.
             precision: "fp32", "bf16", "fp16" or "auto"; None for that of `LINCAE_STUDIO_PRECISION`, or of the
@@ -87,12 +105,13 @@ class Engine:
             warn: receives messages about what does not stop a call; by default they are `StudioWarning`s.
 
         Raises:
-            UsageError: for a precision that does not exist.
+            UsageError: for a precision that does not exist, or what cannot be the name of a machine.
             PreferencesError: for an unusable cache folder.
         """
         chosen = preferred_computation()
         self.computation = Computation(device or chosen.device, precision or chosen.precision).overridden({})
-        self._process = process
+        self._process = process or bool(host)
+        self._machine = preferred_machine(host) if host else None
         self._warn = warn or _as_warning
         self._folder = cache_dir()
         make_cache_dir(self._folder)
@@ -111,8 +130,10 @@ class Engine:
         """What renders chunks. It is made on first use."""
         latent_bytes, render_bytes = cache_bytes()
         if self._process:
+            machine = self._machine
+            launcher = LocalLauncher(self._folder) if machine is None else SshLauncher(machine, self.store)
             made: Renderer | EngineProcess = EngineProcess(
-                self._folder, self.computation, _MEMORY_BYTES, latent_bytes, render_bytes
+                launcher, self.computation, _MEMORY_BYTES, latent_bytes, render_bytes
             )
         else:
             computation = self.computation
@@ -277,6 +298,7 @@ class Engine:
 
     def __repr__(self) -> str:
         place = "a process of its own" if self._process else "this process"
+        place = f"a process on {self._machine.host}" if self._machine is not None else place
         return f"<Engine in {place}, {self.computation.device}, {self.computation.precision}>"
 
     def _attach(self, session: Session) -> None:
@@ -333,6 +355,18 @@ class _Imported:
 def preferred_computation() -> Computation:
     """Device and precision of codecs, from preferences and environment as in the window. Raises `UsageError`."""
     return Computation(*computing()).overridden(os.environ)
+
+
+def preferred_machine(host: str) -> Machine:
+    """A machine with the commands of the preferences. Raises `UsageError` if that cannot be its name."""
+    try:
+        chosen = load(preferences_file())
+    except PreferencesError:
+        chosen = Preferences()
+    machine = machine_of(msgspec.structs.replace(chosen, engine_host=host))
+    if machine is None or not re.fullmatch(HOST_PATTERN, host):
+        raise UsageError(f"“{host}” is not the name of a machine", "Give it as to ssh: HOST or USER@HOST")
+    return machine
 
 
 def _as_warning(text: str) -> None:

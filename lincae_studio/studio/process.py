@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.bundles.store import BundledLatents
 from lincae_studio.engine.planning.plan import Chunk, CodecRef
 from lincae_studio.engine.process import messages
+from lincae_studio.engine.process.channel import Launcher
 from lincae_studio.engine.process.client import (
     ChunkFailed,
     ChunkFinished,
@@ -22,7 +22,6 @@ from lincae_studio.engine.process.client import (
     Event,
     PrecisionResolved,
 )
-from lincae_studio.engine.process.local import LocalLauncher
 from lincae_studio.engine.rendering.render_store import RenderStore
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.errors import EngineError
@@ -36,11 +35,11 @@ class EngineProcess:
     """Renders chunks like a `Renderer`, in another process. For one thread at a time."""
 
     def __init__(
-        self, cache_dir: Path, computation: Computation, memory_bytes: int, latent_bytes: int, render_bytes: int
+        self, launcher: Launcher, computation: Computation, memory_bytes: int, latent_bytes: int, render_bytes: int
     ) -> None:
-        """Start the process. The sizes limit its latents in memory, and the caches on disk."""
+        """Start the process by a launcher. The sizes limit its latents in memory, and the caches on disk."""
         self._events = _Events()
-        self._client = EngineClient(LocalLauncher(cache_dir), self._events)
+        self._client = EngineClient(launcher, self._events)
         self._client.configure(computation)
         self._client.set_limits(messages.Limits(memory=memory_bytes, latents=latent_bytes, renders=render_bytes))
         self._client.start()
@@ -52,8 +51,8 @@ class EngineProcess:
         self._client.forget_crashes()
 
         def request(missing: Sequence[Chunk]) -> None:
-            if events.unusable:
-                raise EngineError(f"the engine process cannot be used: {events.unusable}", "Use Engine(process=False)")
+            if events.unusable is not None:
+                raise _error(events.unusable)
             self._client.request(missing, "export")
 
         try:
@@ -74,11 +73,10 @@ class EngineProcess:
         self._client.resolve()
         with self._events.changed:
             self._events.changed.wait_for(lambda: self._events.computation is not None or self._events.unusable)
-            computation = self._events.computation
+            computation, unusable = self._events.computation, self._events.unusable
         if computation is None:
-            raise EngineError(
-                f"the engine process cannot be used: {self._events.unusable}", "Use Engine(process=False)"
-            )
+            assert unusable is not None
+            raise _error(unusable)
         return computation
 
     def close(self) -> None:
@@ -94,7 +92,7 @@ class _Events:
         self.store = RenderStore(old_bytes=0, max_bytes=0)
         self.changed = threading.Condition()
         self.computation: Computation | None = None
-        self.unusable = ""
+        self.unusable: EngineUnusable | None = None
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -106,7 +104,14 @@ class _Events:
                 with self.changed:
                     self.computation = computation
                     self.changed.notify_all()
-            case EngineUnusable(reason=reason):
+            case EngineUnusable():
                 with self.changed:
-                    self.unusable = reason
+                    self.unusable = event
                     self.changed.notify_all()
+
+
+def _error(event: EngineUnusable) -> EngineError:
+    """The error when there is no engine."""
+    return EngineError(
+        f"the engine process cannot be used: {event.reason}", event.remedy or "Use Engine(process=False)"
+    )
