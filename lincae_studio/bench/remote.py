@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lincae_studio import paths
-from lincae_studio.bench.engine import EditBench, make_media, make_session
+from lincae_studio.bench.edit_times import EditBench
+from lincae_studio.bench.engine import make_media, make_session
 from lincae_studio.bench.spread import spread
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.computation import Computation

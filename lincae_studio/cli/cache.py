@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lincae_studio.cli.text import show, show_figures
 from lincae_studio.engine.bundles.store import bundled_files
+from lincae_studio.engine.process.supplies import sent_media_database
 from lincae_studio.engine.rendering.cache import latent_database, render_database
-from lincae_studio.engine.rendering.disk import clear_disk, disk_usage
+from lincae_studio.engine.rendering.disk import DiskUsage, clear_disk, disk_usage
 from lincae_studio.errors import StudioError, os_error_reason
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import cache_bytes, cache_dir
@@ -33,14 +35,7 @@ def _info(as_json: Annotated[bool, typer.Option("--json", help="Print figures as
     lines = [f"conformed audio: {count_of(media, 'file')}, {_mebibytes(media_bytes)}"]
     limits = dict(zip(_DATABASES, cache_bytes(), strict=True))
     for name, database in _DATABASES.items():
-        try:
-            usage = disk_usage(database(folder))
-        except OSError as error:
-            reason, remedy = os_error_reason(error, folder)
-            raise StudioError(f"the cache of {name} cannot be read: {reason}", remedy) from error
-        except sqlite3.Error as error:
-            remedy = "Run lincae-studio cache clear to recreate it" if not _is_read_only(error) else _READ_ONLY
-            raise StudioError(f"the cache of {name} cannot be read: {error}", remedy) from error
+        usage = _usage(name, database(folder))
         figures |= {
             name: usage.rows,
             f"{name}_bytes": usage.array_bytes,
@@ -49,6 +44,10 @@ def _info(as_json: Annotated[bool, typer.Option("--json", help="Print figures as
         }
         size, limit, file = (_mebibytes(count) for count in (usage.array_bytes, limits[name], usage.file_bytes))
         lines.append(f"{name}: {count_of(usage.rows, 'array')}, {size} of at most {limit}, file {file}")
+    sent = _usage("audio from other computers", sent_media_database(folder))
+    figures |= {"sent": sent.rows, "sent_bytes": sent.array_bytes, "sent_file_bytes": sent.file_bytes}
+    if sent.rows:
+        lines.append(f"audio from other computers: {count_of(sent.rows, 'block')}, {_mebibytes(sent.array_bytes)}")
     bundles = [path.stat().st_size for path in bundled_files(folder)]
     figures |= {"bundles": len(bundles), "bundles_bytes": sum(bundles)}
     lines.append(f"latents of opened bundles: {count_of(len(bundles), 'file')}, {_mebibytes(sum(bundles))}")
@@ -69,6 +68,7 @@ def _clear(
         for path in bundled_files(folder):
             path.unlink()
         if media:
+            clear_disk(sent_media_database(folder))
             MediaStore(folder).clear()
     except sqlite3.OperationalError as error:
         remedy = "Close all windows and try again" if not _is_read_only(error) else _READ_ONLY
@@ -78,6 +78,18 @@ def _clear(
         raise StudioError(f"the cache {folder} cannot be cleared: {reason}", remedy) from error
     cleared = "latents, renders and conformed audio" if media else "latents and renders"
     show(f"cleared {cleared} in {folder}")
+
+
+def _usage(name: str, path: Path) -> DiskUsage:
+    """What a database contains. Raises `StudioError` if it cannot be read."""
+    try:
+        return disk_usage(path)
+    except OSError as error:
+        reason, remedy = os_error_reason(error, path)
+        raise StudioError(f"the cache of {name} cannot be read: {reason}", remedy) from error
+    except sqlite3.Error as error:
+        remedy = "Run lincae-studio cache clear to recreate it" if not _is_read_only(error) else _READ_ONLY
+        raise StudioError(f"the cache of {name} cannot be read: {error}", remedy) from error
 
 
 def _is_read_only(error: Exception) -> bool:

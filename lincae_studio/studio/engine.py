@@ -30,8 +30,7 @@ from lincae_studio.engine.planning.contributions import Term
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
 from lincae_studio.engine.planning.played import played
-from lincae_studio.engine.process.local import LocalLauncher
-from lincae_studio.engine.process.ssh import Machine, SshLauncher, machine_of
+from lincae_studio.engine.process.ssh import Machine, launcher_of, machine_of
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
 from lincae_studio.engine.rendering.streams import ProvideChunk
@@ -130,8 +129,7 @@ class Engine:
         """What renders chunks. It is made on first use."""
         latent_bytes, render_bytes = cache_bytes()
         if self._process:
-            machine = self._machine
-            launcher = LocalLauncher(self._folder) if machine is None else SshLauncher(machine, self.store)
+            launcher = launcher_of(self._machine, self._folder, self.store)
             made: Renderer | EngineProcess = EngineProcess(
                 launcher, self.computation, _MEMORY_BYTES, latent_bytes, render_bytes
             )

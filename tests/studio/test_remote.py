@@ -12,10 +12,12 @@ import pytest
 import lincae_studio as ls
 from lincae_studio import paths, preferences
 from lincae_studio.cli import run
+from lincae_studio.engine.process.supplies import sent_media_database
+from lincae_studio.engine.rendering.disk import disk_usage
 from lincae_studio.errors import UsageError
 from lincae_studio.preferences import Preferences
 from tests.engine.process.sshd import HOST, Server, serving
-from tests.helpers import noise, write_audio
+from tests.helpers import noise, read_audio, write_audio
 
 pytestmark = [pytest.mark.process, pytest.mark.linux("runs an ssh server")]
 
@@ -51,12 +53,34 @@ def test_a_session_is_rendered_there(server: Server, file: Path) -> None:
     assert (server.cache_dir / "sent").exists()
 
 
+def test_latents_of_a_bundle_are_sent_without_audio(server: Server, file: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "song.lincaez"
+    ls.Session.from_files(file).save(bundle)
+    here = ls.open(bundle).render()
+    with ls.Engine(host=HOST) as engine:
+        np.testing.assert_array_equal(ls.open(bundle, engine=engine).render(), here)
+    assert not disk_usage(sent_media_database(server.cache_dir)).rows
+
+
+def test_the_cache_shows_what_was_sent_and_clears_it(
+    server: Server, file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ls.Engine(host=HOST) as engine:
+        ls.Session.from_files(file, engine=engine).render()
+    monkeypatch.setenv("LINCAE_STUDIO_CACHE", str(server.cache_dir))
+    assert run(["cache", "info"]) == 0
+    assert "audio from other computers: 4 blocks" in capsys.readouterr().out
+    assert run(["cache", "clear"]) == 0
+    assert disk_usage(sent_media_database(server.cache_dir)).rows == 4
+    assert run(["cache", "clear", "--media"]) == 0
+    assert not disk_usage(sent_media_database(server.cache_dir)).rows
+
+
 def test_commands_render_there(server: Server, file: Path, tmp_path: Path) -> None:
     outputs = [tmp_path / "there.wav", tmp_path / "here.wav"]
     for output, more in zip(outputs, (["--engine", HOST], []), strict=True):
-        assert run(["mix", str(file), "-o", str(output), "--no-dither", "--title", "song", *more]) == 0
-    there, here = (output.read_bytes() for output in outputs)
-    assert there == here
+        assert run(["mix", str(file), "-o", str(output), "--no-dither", *more]) == 0
+    np.testing.assert_array_equal(read_audio(outputs[0]), read_audio(outputs[1]))
     assert (server.cache_dir / "sent").exists()
 
 

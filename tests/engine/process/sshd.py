@@ -19,6 +19,7 @@ from pathlib import Path
 
 import lincae_studio
 from lincae_studio.engine.process.ssh import Machine
+from tests.helpers import eventually
 
 #: Where Debian has the server, which is not on every user's path.
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -110,32 +111,16 @@ def serving(folder: Path) -> Iterator[Server]:
         PerSourcePenalties no
         """.replace("PerSourcePenalties no\n", _newer_settings())
     )
-    server = subprocess.Popen(
-        [SSHD, "-f", str(folder / "sshd_config"), "-D", "-e"], stderr=subprocess.PIPE, text=True, bufsize=1
-    )
-    assert server.stderr is not None
-    printed: list[str] = []
-    listens = threading.Event()
-
-    def follow() -> None:
-        assert server.stderr is not None
-        for line in server.stderr:
-            printed.append(line)
-            if line.startswith("Server listening"):
-                listens.set()
-        listens.set()
-
-    follower = threading.Thread(target=follow, name="sshd-log", daemon=True)
-    follower.start()
+    log = folder / "log"
+    with log.open("wb") as file:  # its sessions keep it open, too
+        server = subprocess.Popen([SSHD, "-f", str(folder / "sshd_config"), "-D", "-e"], stderr=file)
     try:
-        assert listens.wait(TIMEOUT_S)
-        assert server.poll() is None, "".join(printed)
+        eventually(lambda: b"Server listening" in log.read_bytes() or server.poll() is not None)
+        assert server.poll() is None, log.read_text()
         yield Server(folder, port, folder)
     finally:
         server.terminate()
         server.wait(TIMEOUT_S)
-        follower.join(TIMEOUT_S)
-        server.stderr.close()
 
 
 def _newer_settings() -> str:
