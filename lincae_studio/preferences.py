@@ -80,6 +80,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
         click_places_playhead: whether a click that selects a clip also moves the playhead there.
         snap: whether edges snap; `snap_to`: to what.
         ripple: what follows an edit of clips or of time.
+        overview: whether the overview of the session is shown below the tracks.
         views: the visible views.
         header_px: width of the column of track headers.
         heatmap_level: the half range that the heatmap's colours are fixed to; 0 if they follow the latents.
@@ -109,6 +110,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     snap: bool = True
     ripple: RippleMode = "off"
     linearity_strip: bool = False
+    overview: bool = False
     wave_scale: bool = True
     views: tuple[ViewName, ...] = ("heatmap",)
     heatmap_level: Annotated[float, Meta(ge=0.0, le=1e9)] = 0.0

@@ -131,6 +131,7 @@ class ActionStates(QObject):
         chosen = self._preferences.value
         shortcuts.apply_keys(self._actions, chosen.shortcuts, chosen.shortcut_preset)
         checked = {"follow": chosen.follow_playhead, "snap": chosen.snap, "linearity": chosen.linearity_strip}
+        checked["overview"] = chosen.overview
         checked["wave_scale"] = chosen.wave_scale
         checked |= {f"snap_to_{target}": target in chosen.snap_to for target in get_args(SnapTarget)}
         checked |= {f"count_in_{unit}": unit == chosen.ruler for unit in get_args(RulerUnit)}

@@ -58,6 +58,7 @@ class ViewCommands(QObject):
             "wave_zoom_reset": self._wave_zoom.reset,
             "wave_scale": self.on_wave_scale,
             "linearity": self.on_linearity,
+            "overview": self.on_overview,
             "snap": self.on_snap,
             **{f"snap_to_{target}": self._snapping_to(target) for target in get_args(SnapTarget)},
             **{f"count_in_{unit}": self._counting_in(unit) for unit in get_args(RulerUnit)},
@@ -100,6 +101,9 @@ class ViewCommands(QObject):
 
     def on_linearity(self, on: bool) -> None:
         self._preferences.set(linearity_strip=on)
+
+    def on_overview(self, on: bool) -> None:
+        self._preferences.set(overview=on)
 
     def on_snap(self, on: bool) -> None:
         self._preferences.set(snap=on)

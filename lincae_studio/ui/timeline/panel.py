@@ -35,6 +35,7 @@ from lincae_studio.ui.timeline.lanes import Lanes
 from lincae_studio.ui.timeline.linearity_strip import LinearityStrip
 from lincae_studio.ui.timeline.master import MasterLane
 from lincae_studio.ui.timeline.master_strip import MasterStrip
+from lincae_studio.ui.timeline.overview import SessionOverview
 from lincae_studio.ui.timeline.pane_splitter import MIX, PaneSplitter
 from lincae_studio.ui.timeline.render_bar import RenderBar
 from lincae_studio.ui.timeline.ruler import Ruler
@@ -116,6 +117,7 @@ class TimelinePanel(QWidget):
         )
         self.master_strip = MasterStrip(document, selection, self.envelopes, self)
         self.mix_meter = self.master_strip.meter
+        self.overview = SessionOverview(self.axis, document, self)
         self.empty_hint = EmptyHint(self.lanes)
         self._hint_covered = False
         self._horizontal = QScrollBar(Qt.Orientation.Horizontal, self)
@@ -144,6 +146,7 @@ class TimelinePanel(QWidget):
         self._playhead = sample
         for canvas in self._canvases:
             canvas.set_playhead(sample)
+        self.overview.set_playhead(sample)
 
     def _follow_preferences(self) -> None:
         """Apply the preferences for the ruler, snapping, the linearity strip and the mouse wheel."""
@@ -156,6 +159,7 @@ class TimelinePanel(QWidget):
             lane.set_shows_scale(chosen.wave_scale)
         self.header_width.set(chosen.header_px)
         self.linearity.setVisible(chosen.linearity_strip)
+        self._overview_row.setVisible(chosen.overview)
         self.residuals.set_active(self.linearity, chosen.linearity_strip)
         for canvas in self._canvases:
             canvas.wheel_zooms = chosen.wheel == "zoom"
@@ -209,10 +213,19 @@ class TimelinePanel(QWidget):
         bottom.addWidget(below)
         bottom.addWidget(self._horizontal, 1)
         bottom.addSpacing(self._vertical.sizeHint().width())
+        self._overview_row = QWidget(self)
+        overview = QHBoxLayout(self._overview_row)
+        overview.setContentsMargins(0, 0, self._vertical.sizeHint().width(), 0)
+        overview.setSpacing(0)
+        beside = QWidget(self)
+        self.header_width.fix(beside)
+        overview.addWidget(beside)
+        overview.addWidget(self.overview, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.splitter, 1)
+        layout.addWidget(self._overview_row)
         layout.addLayout(bottom)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 

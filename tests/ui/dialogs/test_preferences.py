@@ -288,7 +288,17 @@ def test_the_table_matches_the_fields() -> None:
         values = choices_of(preference)
         if values:
             assert tuple(value for value, _ in preference.choices) == values
-    elsewhere = {"views", "header_px", "heatmap_level", "snap_to", "ripple", "recent", "export", "export_presets"}
+    elsewhere = {
+        "views",
+        "header_px",
+        "heatmap_level",
+        "snap_to",
+        "ripple",
+        "overview",
+        "recent",
+        "export",
+        "export_presets",
+    }
     elsewhere |= {"shortcuts", "shortcut_preset", "welcomed"}
     audio = {name for name in fields if name.startswith("audio_")} | {"output_level_db"}
     assert fields.keys() == {preference.field for preference in PREFERENCES} | elsewhere | audio

@@ -94,6 +94,14 @@ ROWS = (
         checkable=True,
         contexts=("mix", "view"),
     ),
+    ActionSpec(
+        "overview",
+        "Session Overview",
+        "Show the whole session below the tracks, with the visible part of it as a frame to drag",
+        "View",
+        ("Ctrl+Shift+O",),
+        checkable=True,
+    ),
     ActionSpec("palette", "Co&mmands…", "Find a command by its name", "View", ("Ctrl+Shift+P",), opens_section=True),
     ActionSpec(
         "next_panel",
