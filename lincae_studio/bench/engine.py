@@ -174,13 +174,13 @@ def _chunk_ms(session: Session, info: CodecInfo, store: MediaStore, load: _Load)
     return (time.perf_counter() - started) * 1e3
 
 
-def resolve_codec(name: str, folder: Path) -> str:
-    """The id of a codec; for `random-lin-cae` the folder of a model created here."""
+def resolve_codec(name: str, folder: Path, base_channels: int = 64) -> str:
+    """The id of a codec; for `random-lin-cae` the folder of a model created here, of this width."""
     if name != RANDOM_LINCAE:
         return name
     from lincae_studio.bench.codec import save_random_model
 
-    return str(save_random_model(folder / RANDOM_LINCAE))
+    return str(save_random_model(folder / RANDOM_LINCAE, base_channels))
 
 
 def make_media(store: MediaStore, folder: Path, seconds: float) -> Media:

@@ -22,7 +22,7 @@ QUICK: Mapping[str, tuple[str, ...]] = {
     "bundle": ("--codec", "mdct-4x", "--seconds", "2"),
     "chunks": (),
     "codec": ("--seconds", "1", "--repeats", "1", "--base-channels", "16"),
-    "dataset": ("--files", "20", "--seconds", "5"),
+    "dataset": ("--files", "20", "--codec", "mdct-4x"),
     "engine": ("--tracks", "1,8", "--minutes", "0.5", "--export-minutes", "0.5", "--clips", "125", "--repeats", "2"),
     "import": ("--files", "4", "--seconds", "10", "--repeats", "2"),
     "playback": ("--seconds", "5", "--tracks", "4", "--codec", "mdct-4x"),

@@ -175,9 +175,11 @@ def _codec(
 @bench_app.command("dataset")
 def _dataset(
     context: typer.Context,
-    files: Annotated[int, typer.Option("--files", help="Number of files.")] = 100,
-    seconds: Annotated[float, typer.Option("--seconds", help="Length of each file.")] = 20.0,
-    codec: Annotated[str, typer.Option("--codec", help="Codec id.")] = DEFAULT_CODEC,
+    files: Annotated[int, typer.Option("--files", help="Number of files.")] = 48,
+    seconds: Annotated[float, typer.Option("--seconds", help="Length of each file.")] = 3.0,
+    codec: Annotated[
+        str, typer.Option("--codec", help="A codec id, or random-lin-cae: narrow, random weights.")
+    ] = "random-lin-cae",
     as_json: AsJson = False,
 ) -> None:
     """Measure data sets of latents: against a plain loop, and on one and two workers of a Ray cluster."""

@@ -125,7 +125,7 @@ class Target:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         with_arrays = [made for made in waiting if made.arrays]
         records = [made.record for made in waiting if made.record is not None and not made.arrays]
-        path = self.folder
+        path, before = self.folder, self._size()
         try:
             if with_arrays:
                 name, data, named = shard_of(self._job.kind, with_arrays, self._job.container)
@@ -140,6 +140,10 @@ class Target:
                 self._append(records)
         except OSError as error:
             raise self._failed(path, error) from error
+        except BaseException:  # an interrupt: what no line names yet is written on leaving
+            if self._size() == before:
+                self._waiting, self._waiting_bytes = waiting, 1
+            raise
         self.written += len(records)
 
     def report(self, failures: Iterable[Failure], present: Iterable[str]) -> None:
@@ -199,10 +203,17 @@ class Target:
                 if file.write(data) < len(data):
                     raise OSError(28, "No space left on device")
                 os.fsync(file.fileno())
-            except BaseException:
+            except OSError:
                 with contextlib.suppress(OSError):
                     os.truncate(self.folder / INDEX, before)
                 raise
+
+    def _size(self) -> int:
+        """Size of the index in bytes."""
+        try:
+            return (self.folder / INDEX).stat().st_size
+        except OSError:
+            return 0
 
     def _failed(self, path: Path, error: OSError) -> ExportError:
         reason, remedy = os_error_reason(error, path)

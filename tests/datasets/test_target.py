@@ -191,6 +191,32 @@ def test_an_interrupt_keeps_what_was_made(tmp_path: Path) -> None:
     assert encode(tmp_path / "in", tmp_path / "out").made == 3
 
 
+@pytest.mark.parametrize(("at", "call"), [("write_bytes", 3), ("fsync", 5)])
+def test_an_interrupt_while_a_shard_is_written_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, call: int
+) -> None:
+    """After the second shard was written, and after the first line of the index was."""
+    write_files(tmp_path / "in", 3)
+    module_, original = (atomic, atomic.write_bytes) if at == "write_bytes" else (os, os.fsync)
+    calls = []
+
+    def interrupted(*arguments: object) -> None:
+        original(*arguments)  # type: ignore[arg-type]
+        calls.append(arguments)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module_, at, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            encode(tmp_path / "in", tmp_path / "out", shard_bytes=1)
+    kept = rows(tmp_path / "out")
+    assert len({key for _, key, _ in kept}) == len(kept) == (2 if at == "write_bytes" else 1)
+    encode(tmp_path / "in", tmp_path / "out")
+    assert rows(tmp_path / "out")[: len(kept)] == kept
+    assert len(rows(tmp_path / "out")) == 3
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("shard", "../../secret.safetensors"), ("shard", "/etc/passwd"), ("key", "x"), ("channels", 3), ("spans", 10**9)],
