@@ -21,6 +21,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "ungroup": ("U",),
     "next_clip": ("Ctrl+PgDown",),
     "previous_clip": ("Ctrl+PgUp",),
+    "process_normalise": ("Ctrl+Shift+N",),
     "preferences": ("Ctrl+P", "Ctrl+,"),
     "export_mix": ("Ctrl+Alt+R", "Ctrl+Shift+E"),
     "remove_track": ("Ctrl+Del", "Ctrl+Shift+Del"),
