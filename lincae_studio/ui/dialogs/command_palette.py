@@ -41,11 +41,13 @@ class CommandPalette(QDialog):
     def _filter(self, text: str) -> None:
         words = text.casefold().split()
         self.list.clear()
+        named = 0
         for spec in ACTIONS:
             action = self._actions[spec.id]
             name = from_menu(action.text()).rstrip("…")
             # By the fixed text: a search for "marker" should not find "Undo Add Marker".
-            searched = f"{spec.menu} {spec.text.replace('&', '')} {spec.tip}".casefold()
+            title = f"{spec.menu} {spec.submenu} {spec.text.replace('&', '')}".casefold()
+            searched = f"{title} {spec.tip.casefold()}"
             if (
                 action.isEnabled()
                 and not spec.context_only
@@ -56,7 +58,11 @@ class CommandPalette(QDialog):
                 item = QListWidgetItem(f"{spec.menu}: {name}" + (f"    {keys}" if keys else ""))
                 item.setData(Qt.ItemDataRole.UserRole, spec.id)
                 item.setToolTip(spec.tip)
-                self.list.addItem(item)
+                if all(word in title for word in words):  # before those that only mention the words
+                    self.list.insertItem(named, item)
+                    named += 1
+                else:
+                    self.list.addItem(item)
         self.list.setCurrentRow(0)
 
     # Qt overrides

@@ -17,7 +17,7 @@ from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.envelopes import Kind, envelope_marks, value_at, y_of
 from lincae_studio.ui.timeline.scales import SCALE_PX
 from tests.ui.conftest import PX, wait_rendered
-from tests.ui.drive import click, drag, press, release
+from tests.ui.drive import click, drag, hover, press, release
 from tests.ui.look import pixels, rgb
 from tests.ui.timeline.test_arranging import row, undone_and_redone
 
@@ -138,6 +138,7 @@ def test_away_from_the_line_clips_are_handled_as_ever(shown: MainWindow) -> None
 
 
 def test_escape_leaves_no_trace(shown: MainWindow) -> None:
+    hover(shown.timeline.lanes, 150, UNITY + 20)  # fades have handles under the pointer
     before, still = shown.document.session, shown.timeline.lanes.grab().toImage()
     drag(shown.timeline.lanes, (100, UNITY), (150, UNITY + 20), release=False)
     assert shown.timeline.lanes.grab().toImage() != still
