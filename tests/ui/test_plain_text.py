@@ -112,7 +112,7 @@ def open_dialogs(window: MainWindow, tmp_path: Path) -> None:
     for action in (
         *("media_files", "versions", "recover", "export_mix", "export_picture", "preferences", "palette", "manual"),
         "report_problem",
-        *("render_settings", "tempo", "minus_one", "check_master", "match_reference"),
+        *("render_settings", "tempo", "minus_one", "check_master", "match_reference", "learn_operator", "operators"),
     ):
         window.actions_by_id[action].trigger()
     DownloadDialog(DOWNLOADS[0], window).open()

@@ -171,7 +171,7 @@ def test_a_session_larger_than_its_room_is_rendered_around_the_playhead(
 def test_an_engine_that_never_starts_is_reported_and_the_dry_mix_plays(
     qtbot: QtBot, window: MainWindow, stems: list[Path]
 ) -> None:
-    window.rendering._on_event(EngineUnusable("the engine ended 3 times in a row: no memory"))
+    window.rendering._on_event_received(EngineUnusable("the engine ended 3 times in a row: no memory"))
     assert "cannot be rendered: the engine ended 3 times in a row: no memory." in window.messages.text.text()
     assert window.status.engine.text() == "engine not running"
 

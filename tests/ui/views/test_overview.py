@@ -89,6 +89,7 @@ def test_a_long_session_is_one_picture_of_its_latents(qtbot: QtBot, song: MainWi
         np.testing.assert_array_equal(largest(image[:, round(left) : round(right)]), largest(latents))
     with engine_frozen():
         song.document.apply("Gain", lambda s: edits.set_clip_gain(s, {first.id}, 0.5))
+        qtbot.waitUntil(lambda: bool((np.asarray(plot._whole.image) != image).any()), timeout=LIMIT_MS)
         qtbot.waitUntil(lambda: not plot._drawing.isActive(), timeout=LIMIT_MS)
         faded = np.asarray(plot._whole.image)
         touched = [chunk.index for chunk in song.rendering.plan.audible if song.rendering.rendered(chunk.index) is None]
