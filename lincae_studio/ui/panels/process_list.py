@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QListWidget, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QListWidget, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from lincae_studio.session import processing
 from lincae_studio.session.model import Clip, Session
@@ -44,10 +44,10 @@ class ProcessList(QWidget):
         self.up = self._button("Up", "Process this earlier", lambda: self._move(-1))
         self.down = self._button("Down", "Process this later", lambda: self._move(1))
         self.remove = self._button("Remove", "Do not process the clip with this any more", self._on_remove)
-        row = QHBoxLayout()
+        row = QGridLayout()  # in two rows: the panel must fit small screens
         row.setSpacing(4)
-        for button in (self.edit, self.up, self.down, self.remove):
-            row.addWidget(button)
+        for place, button in enumerate((self.edit, self.up, self.remove, self.down)):
+            row.addWidget(button, place // 2, place % 2)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
