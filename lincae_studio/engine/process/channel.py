@@ -41,7 +41,7 @@ class Ended:
     Attributes:
         exit_code: that of its process, if it had one; negative: the signal that killed it.
         error: why, if more is known; with what to do about it.
-        lasting: whether the next attempt will end in the same way, unless somebody does that.
+        lasting: whether the next attempt will end in the same way, unless that is done.
     """
 
     exit_code: int | None = None

@@ -4,7 +4,7 @@ The engine asks for work with `Next`, and the window answers with `Render`: the 
 
 Latents and audio of a `Finished` message are in a slot of the shared memory; without a slot, the message is followed by
 two frames: raw on the same pipe, packed (`packing.py`) from another machine. Such an engine reads no path: it asks for
-audio and latents by `Need`, and is told by `Offer` instead of `Attach` that there are latents.
+audio and latents by `Need`; `Offer` names the latents there are, instead of `Attach`.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ def test_a_codec_that_can_be_downloaded_is_named_with_the_command(
 
 
 def test_no_path_of_the_window_is_read_there(server: Server, plan: Plan, store: MediaStore, tmp_path: Path) -> None:
-    """An engine elsewhere is told of latents by `Offer`; a window that names a file ends it."""
+    """An engine elsewhere learns of latents by `Offer`; a window that names a file ends it."""
     with Engine(server.machine(), store) as engine:
         engine.client.start()
         engine.wait(lambda: engine.of(EngineUp))
