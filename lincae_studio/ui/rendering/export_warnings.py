@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.session import operators, regions
@@ -11,25 +11,39 @@ from lincae_studio.session.times import count_of
 
 
 def export_warnings(
-    session: Session, codec: CodecInfo, offline: Collection[str], loading: bool, undecoded: Collection[str], dry: bool
+    session: Session,
+    codec: CodecInfo,
+    offline: Collection[str],
+    loading: bool,
+    bundled: Collection[str],
+    has_audio: Callable[[str], object],
+    dry: bool,
 ) -> list[str]:
     """A sentence for each reason why an export would differ from the session.
 
     Args:
         codec: the one that is used.
         offline: digests of media that cannot be read; with `loading`, not yet.
-        undecoded: digests of media whose audio is needed, and known only as latents.
+        bundled: digests of media whose latents are in bundles.
+        has_audio: whether the audio of a digest can be read; if not, None or False.
         dry: whether the export includes the dry mix.
     """
     warnings = []
-    count = sum(clip.media in undecoded for clip in session.clips())
+    count = sum(clip.media in bundled and not has_audio(clip.media) for clip in session.clips()) if dry else 0
     if count:
         clips = count_of(count, "clip")
         warnings.append(f"The audio of {clips} is not decoded from latents yet, and will be missing from the dry mix.")
-    if offline:
-        count = sum(clip.media in offline for clip in session.clips())
-        why = "has not been loaded yet" if loading else "is missing"
-        warnings.append(f"The audio of {count_of(count, 'clip')} {why} and will be silent.")
+    # Derived media are made while the window is used, from audio that is there.
+    made = [one for one in session.media if one.digest in offline and one.derived is not None]
+    unmade = {one.digest for one in made if has_audio(one.source.digest)}
+    silent = [
+        (set(offline).difference(unmade), "has not been loaded yet" if loading else "is missing"),
+        (unmade, "has not been processed yet"),
+    ]
+    for digests, why in silent:
+        count = sum(clip.media in digests for clip in session.clips())
+        if count:
+            warnings.append(f"The audio of {count_of(count, 'clip')} {why} and will be silent.")
     if codec.id != session.codec:
         warnings.append(f"Codec {session.codec} is not installed; {codec.title} is used instead.")
     space = codec.latent_space

@@ -198,8 +198,7 @@ class Rendering(QObject):
     def export_warnings(self, dry: bool = False) -> list[str]:
         """Warnings if an export would differ from what the session specifies. `dry`: it includes the dry mix."""
         codec, session = self.update_plan().codec, self._document.session
-        undecoded = {digest for digest in self._bundled if self._media.get(digest) is None} if dry else ()
-        return export_warnings(session, codec, self.offline, self._loading, undecoded, dry)
+        return export_warnings(session, codec, self.offline, self._loading, self._bundled, self._media.get, dry)
 
     def reader(self) -> MixReader:
         """A reader of the mix: the current plan with its current renders.
