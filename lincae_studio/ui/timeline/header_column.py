@@ -61,6 +61,8 @@ class HeaderColumn(QWidget):
         self._rows = rows
         self._document = document
         self._selection = selection
+        #: The latents whose operators are applied.
+        self._space = ""
         #: Headers by the id of the track that they show, and hidden ones that show none.
         self._headers: dict[int, TrackHeader] = {}
         self._spare: list[TrackHeader] = []
@@ -97,6 +99,12 @@ class HeaderColumn(QWidget):
     def set_tab_neighbours(self, before: QWidget, after: QWidget) -> None:
         """Tab reaches the headers after one control and before another."""
         self._tab_from, self._tab_to = (before,), (after,)
+
+    def set_space(self, space: str) -> None:
+        """Set the latents whose operators are applied (`CodecInfo.latent_space`)."""
+        if space != self._space:
+            self._space = space
+            self._follow()
 
     def headers(self) -> list[tuple[int, TrackHeader]]:
         """The headers in view, by track id."""
@@ -221,7 +229,7 @@ class HeaderColumn(QWidget):
                 self._release(track_id, gone=True)
         for track_id, position in shown.items():
             header = self._headers.get(track_id) or self._take(tracks[position])
-            header.show_track(tracks[position], selected=track_id in self._selection.tracks)
+            header.show_track(tracks[position], track_id in self._selection.tracks, self._space)
             header.setGeometry(0, self._rows.top(position), self.width(), self._rows.height(position))
             header.show()
         order = sorted(shown, key=shown.__getitem__)

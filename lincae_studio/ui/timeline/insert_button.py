@@ -11,7 +11,7 @@ from lincae_studio.ui.plain_text import in_menu, shown
 
 
 class InsertButton(QToolButton):
-    """Pressed in while an insert is applied, dashed while it belongs to another codec; hidden without operators.
+    """Pressed in while an insert is applied, dashed while it belongs to other latents; hidden without operators.
 
     Signals:
         chosen: an operator was chosen; its id, or 0 for none.
@@ -31,18 +31,19 @@ class InsertButton(QToolButton):
         self._applied = False
         self.clicked.connect(self._open)
 
-    def show_insert(self, session: Session, track: Track) -> None:
-        """Show the insert of a track."""
+    def show_insert(self, session: Session, track: Track, space: str) -> None:
+        """Show the insert of a track. `space`: of the codec that is used (`CodecInfo.latent_space`)."""
         self._session, self._insert = session, track.insert
         operator = insert_of(session, track)
         self.setVisible(bool(session.operators))
-        applied = operator is None or operator.codec == session.codec
+        applied = operator is None or operator.space == space
         self._applied = operator is not None and applied
         self.setChecked(self._applied)
         if self.property("idle") != (not applied):
             self.setProperty("idle", not applied)
             self.style().polish(self)
-        state = "" if applied or operator is None else f" (not applied: it was learned with {operator.codec})"
+        learned_with = (operator.codec or "another codec") if operator is not None else ""
+        state = "" if applied else f" (not applied: it was learned with {learned_with})"
         name = operator.name if operator is not None else "none"
         self.setToolTip(shown(f"Insert: {name}{state}"))
         self.setAccessibleName(f"{track.name}, insert {name}")

@@ -134,6 +134,7 @@ class TimelinePanel(QWidget):
         document.at_close(self.spread.close)
         document.at_close(self.master.dry.close)
         self._follow_document()
+        self._follow_plan()
         self._follow_preferences()
 
     @property
@@ -147,6 +148,9 @@ class TimelinePanel(QWidget):
         for canvas in self._canvases:
             canvas.set_playhead(sample)
         self.overview.set_playhead(sample)
+
+    def _follow_plan(self) -> None:
+        self.headers.set_space(self._rendering.plan.codec.latent_space)
 
     def _follow_preferences(self) -> None:
         """Apply the preferences for the ruler, snapping, the linearity strip and the mouse wheel."""
@@ -260,6 +264,7 @@ class TimelinePanel(QWidget):
         self.empty_hint.demo_clicked.connect(self.demo_clicked)
         self.lanes.resized.connect(self._fit_to_size)
         self._rendering.offline_changed.connect(self.lanes.invalidate)
+        self._rendering.plan_changed.connect(self._follow_plan)
 
     def _follow_document(self) -> None:
         session = self._document.session

@@ -127,7 +127,7 @@ class TrackHeader(QWidget):
         for child in self.findChildren(QWidget):
             child.installEventFilter(self)
         self.setMouseTracking(True)
-        self.show_track(track, selected=False)
+        self.show_track(track, selected=False, space="")
 
     @property
     def in_use(self) -> bool:
@@ -146,8 +146,12 @@ class TrackHeader(QWidget):
         inserts = [self.insert] if self.insert.isVisibleTo(self) else []
         return (self.gain, self.pan, *inserts, *self._buttons, *([self.fold] if self._inside else []))
 
-    def show_track(self, track: Track, selected: bool) -> None:
-        """Show a track's values; it may be another track than before unless the header is in use."""
+    def show_track(self, track: Track, selected: bool, space: str) -> None:
+        """Show a track's values; it may be another track than before unless the header is in use.
+
+        Args:
+            space: the latents whose operators are applied (`CodecInfo.latent_space`).
+        """
         self.track_id = track.id
         envelope, session = self._envelopes.of(track.id), self._document.session
         decided = track.id in snapshots.decided(session)
@@ -155,7 +159,7 @@ class TrackHeader(QWidget):
         inside = self._inside = len(session.within({track.id})) - 1
         around = tuple(group.color for group in reversed(outer))
         names = tuple(group.name for group in outer)
-        shown = (track, selected, envelope, decided, inside, around, names, session.operators, session.codec)
+        shown = (track, selected, envelope, decided, inside, around, names, session.operators, space)
         if shown == self._shown:
             return
         self._shown = shown
@@ -193,7 +197,7 @@ class TrackHeader(QWidget):
         self.pan.show_value(track.pan)
         for button, value in ((self.subtract, track.subtract), (self.mute, track.mute), (self.solo, track.solo)):
             button.setChecked(value)
-        self.insert.show_insert(session, track)
+        self.insert.show_insert(session, track, space)
         show_envelopes(self.envelope, having_points(track), envelope, _ENVELOPES_TIP)
         strip = (self.gain, self.gain_text, self.pan, self.pan_text, self.subtract, self.mute, self.solo)
         enable(strip, not decided)

@@ -175,10 +175,29 @@ def test_the_menu_lists_the_operators_and_sets_the_selected_tracks(window: MainW
     assert actions["insert_2"].isChecked(), "again changes nothing"
     tip = header_of(window, "Voice").insert.toolTip()
     assert tip == "Insert: Room & Hall 2 (not applied: it was learned with x)"
+    assert not header_of(window, "Voice").insert.isChecked()
     actions["insert_0"].trigger()
     assert {track.insert for track in window.document.session.tracks} == {0}
     window.document.undo()
     assert {track.insert for track in window.document.session.tracks} != {0}
+
+
+def test_the_button_shows_what_the_engine_applies(window: MainWindow) -> None:
+    window.document.apply("Add Track", lambda session: edits.add_track(session, "Voice"))
+    space = window.rendering.update_plan().codec.latent_space
+    known = replace(OTHER, space=space, codec="the same weights elsewhere")
+    window.document.apply("New Operator", lambda session: operators.add(session, known))
+    choose(window, "Voice", 1)
+    button = header_of(window, "Voice").insert
+    assert button.isChecked()
+    assert button.toolTip() == "Insert: Room & Hall"
+    window.document.apply("Codec", lambda session: edits.set_codec(session, "mdct-1x"))
+    assert window.rendering.update_plan().codec.latent_space != space
+    assert not button.isChecked()
+    assert "not applied" in button.toolTip()
+    window.document.undo()
+    window.rendering.update_plan()
+    assert button.isChecked()
 
 
 def test_operators_are_renamed_exported_imported_and_deleted(
