@@ -43,14 +43,16 @@ def check_locks(before: Session, after: Session) -> None:
     by_id = {track.id: track for track in after.tracks}
     for track in locked:
         now = by_id.get(track.id)
-        plays = {clip.id: there.get(clip.media) for clip in now.clips} if now is not None and replaced else {}
-        # Media that are derived from the same file by other processes are an edit.
-        if any(clip.media in replaced and plays.get(clip.id) != replaced[clip.media] for clip in track.clips):
-            continue
-        if now is None or _arranged(now) != _arranged(track):
-            what = "removed" if now is None else "changed"
-            problem = f"the track “{track.name}” is locked, and would be {what}"
-            raise EditError(problem, "Unlock it (Track > Lock Track), or leave its clips out")
+        if now is not None:
+            if _arranged(now) == _arranged(track):
+                continue
+            plays = {clip.id: there.get(clip.media) for clip in now.clips} if replaced else {}
+            # Media that are derived from the same file by other processes are an edit.
+            if any(clip.media in replaced and plays.get(clip.id) != replaced[clip.media] for clip in track.clips):
+                continue
+        what = "removed" if now is None else "changed"
+        problem = f"the track “{track.name}” is locked, and would be {what}"
+        raise EditError(problem, "Unlock it (Track > Lock Track), or leave its clips out")
 
 
 def _arranged(track: Track) -> tuple[object, ...]:

@@ -229,4 +229,7 @@ def test_clips_of_locked_tracks_are_not_processed(session: Session) -> None:
     plain = processing.set_chains(locked, {one.id: ()})
     with pytest.raises(EditError, match="locked"):
         track_locks.check_locks(locked, plain)
+    gone = replace(locked, media=(), tracks=locked.tracks[1:])
+    with pytest.raises(EditError, match="locked, and would be removed"):
+        track_locks.check_locks(locked, gone)
     track_locks.check_locks(locked, relink(locked, {turned.tracks[0].clips[0].media: derived(MONO, (Reverse(),))}))
