@@ -73,7 +73,12 @@ def test_plans_in_passing_are_not_rendered_and_the_last_one_is(qtbot: QtBot, nar
 
 def test_what_is_heard_is_rendered_while_a_fader_moves(qtbot: QtBot, narrow: MainWindow) -> None:
     rendering, store = narrow.rendering, narrow.rendering.store
+    press(narrow, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    press(narrow, Qt.Key.Key_L, Qt.KeyboardModifier.ShiftModifier)  # playback must not end on a slow machine
     press(narrow, Qt.Key.Key_Space)
+    loop = narrow.document.session.loop
+    assert loop is not None
+    assert loop.on
     fader = narrow.timeline.headers.header(narrow.document.session.tracks[0].id).gain
     drag(fader, (fader.width() // 2, 8), (fader.width() // 2 - 9, 8), release=False)
     qtbot.waitUntil(lambda: store.absent(rendering.update_plan()) == [], timeout=LIMIT_MS)
