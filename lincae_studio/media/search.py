@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from lincae_studio.media.reading.reader import FileInfo
 from lincae_studio.media.store import digest_of, of_selection
 from lincae_studio.session.digests import rate_of
 from lincae_studio.session.model import Media
-from lincae_studio.session.processes import stretch_of
+from lincae_studio.session.processes import Stretch
 
 _SUFFIXES = frozenset(f".{ending}" for ending in EXTENSIONS)
 
@@ -113,7 +114,8 @@ def _matches(path: Path, targets: Sequence[Media], found: dict[str, Match], canc
 
 def _fits(media: Media, info: FileInfo) -> bool:
     """Whether a file has the length of the media; that of a stretched original is known but for the rounding."""
-    factor = stretch_of(media.original.chain).factor if media.original is not None else 1.0
+    chain = media.original.chain if media.original is not None else ()
+    factor = math.prod(process.factor for process in chain if isinstance(process, Stretch))
     length = info.length * rate_of(media.digest) / info.sample_rate
     return abs(media.source.length / factor - length) <= _ROUNDING / min(factor, 1.0)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from lincae_studio.session.model import Derived, Media
 from lincae_studio.session.processes import (
+    MAX_FACTOR,
     MAX_PROCESSES,
+    MAX_SEMITONES,
+    MIN_FACTOR,
     Channels,
     Process,
     Reverse,
@@ -16,6 +20,7 @@ from lincae_studio.session.processes import (
     channels_of,
     digest_of,
     length_of,
+    stretch_of,
 )
 
 Chain = tuple[Process, ...]
@@ -37,7 +42,20 @@ def derived(source: Media, chain: Chain) -> Media:
 def found_again(media: Media, found: Media) -> Media:
     """The media that take the place of others, once their file has been found and imported as `found`."""
     before = media.original.chain if media.original is not None else ()
-    return derived(found, (*before, *media.chain)[:MAX_PROCESSES])
+    return derived(found, _stretched_once((*before, *media.chain)))
+
+
+def _stretched_once(chain: Chain) -> Chain:
+    """A chain with one stretch in place of all: latents of stretched audio may have been stretched again."""
+    stretches = [process for process in chain if isinstance(process, Stretch)]
+    if len(stretches) < 2:
+        return chain
+    both = Stretch(math.prod(stretch.factor for stretch in stretches), sum(stretch.semitones for stretch in stretches))
+    return tuple(
+        both if process is stretches[0] else process
+        for process in chain
+        if process is stretches[0] or not isinstance(process, Stretch)
+    )
 
 
 class Course:
@@ -76,6 +94,11 @@ def problem_of(media: Sequence[Media]) -> str:
             return f"the processed audio of {item.path} does not follow from its file"
         if sum(isinstance(process, Stretch) for process in item.chain) > 1:
             return f"the audio of {item.path} is stretched twice"
+        if len(item.chain) > MAX_PROCESSES:
+            return f"the audio of {item.path} is processed more than {MAX_PROCESSES} times"
+        stretch = stretch_of(item.chain)
+        if not MIN_FACTOR <= stretch.factor <= MAX_FACTOR or abs(stretch.semitones) > MAX_SEMITONES:
+            return f"the audio of {item.path} is stretched too far"
         channels = item.source.channels
         for process in item.chain:
             if isinstance(process, Channels) and channels == 1:

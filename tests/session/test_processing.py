@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits, places, processing, rates, track_locks
-from lincae_studio.session.derived import derived, found_again
+from lincae_studio.session.derived import derived, found_again, problem_of
 from lincae_studio.session.model import MAX_LENGTH, Clip, Original, Region, Session, Tempo
 from lincae_studio.session.processes import (
     MAX_PROCESSES,
@@ -197,6 +197,19 @@ def test_a_file_that_is_found_again_is_processed_again() -> None:
     )
     assert found_again(media, MONO) == derived(MONO, (Reverse(), Invert()))
     assert found_again(STEREO, MONO) is MONO
+
+
+def test_latents_of_stretched_audio_that_were_stretched_again_are_one_stretch_of_the_file() -> None:
+    original = Original(digest="1" * 64, path="x", codec="c", chain=(Reverse(), Stretch(1.5, 2.0)))
+    media = derived(replace(STEREO, original=original), (Invert(), Stretch(0.5, -1.0)))
+    found = found_again(media, MONO)
+    assert found == derived(MONO, (Reverse(), Stretch(0.75, 1.0), Invert()))
+    assert problem_of([found]) == ""
+    twice = found_again(derived(media.source, (Stretch(8.0),)), MONO)
+    assert "stretched too far" in problem_of([twice])
+    turned = (Reverse(), RemoveDC()) * 8
+    assert problem_of([derived(MONO, turned)]) == ""
+    assert "more than 16 times" in problem_of([derived(MONO, (*turned, Invert()))])
 
 
 def test_copies_take_their_processing_along(session: Session) -> None:
