@@ -123,6 +123,10 @@ def test_a_process_that_fails_is_reported(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(paths, "stretch_command", lambda: broken)
     with pytest.raises(MediaError, match="could not be stretched: no library"):
         stretch(noise(6, 1000), 1.5)
+    not_numbers = "import sys; count = len(sys.stdin.buffer.read()) - 32; sys.stdout.buffer.write(b'\\xff' * count)"
+    monkeypatch.setattr(paths, "stretch_command", lambda: [*broken[:1], "-c", not_numbers])
+    with pytest.raises(MediaError, match="not finite"):
+        stretch(noise(6, 1000), 1.0, 2.0)
     monkeypatch.setattr(paths, "stretch_command", lambda: ["/nowhere/python"])
     with pytest.raises(MediaError, match="could not be started"):
         stretch(noise(6, 1000), 1.5)

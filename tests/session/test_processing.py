@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import arrange, edits, places, processing, rates, track_locks
+from lincae_studio.session import arrange, edits, places, processing, rates, regions, track_locks
 from lincae_studio.session.derived import derived, found_again, problem_of
 from lincae_studio.session.model import MAX_LENGTH, Clip, Original, Region, Session, Tempo
 from lincae_studio.session.processes import (
@@ -161,6 +161,12 @@ def test_fades_and_regions_stay_within_the_clip(session: Session) -> None:
     assert clips(shorter)[0].fade_in == 100
     turned = processing.add_process(session, {one.id}, Reverse())
     assert (clips(turned)[0].regions[0].start, clips(turned)[0].regions[0].end) == (800, 900)
+    soloed = regions.solo(session, one.id, 0, 1, "x", "x")
+    for edited in (
+        processing.add_process(soloed, {one.id}, Reverse()),
+        processing.set_stretch(soloed, {one.id}, factor=0.5),
+    ):
+        assert any(map(regions.is_solo, clips(edited)[0].regions)), "channels are soloed from start to end"
 
 
 def test_a_clip_follows_the_tempo_and_keeps_its_bar(session: Session) -> None:

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.errors import EditError
-from lincae_studio.session import arrange, edits, envelopes, ripple, time_edits
+from lincae_studio.session import arrange, edits, envelopes, regions, ripple, time_edits
 from lincae_studio.session.history import History
-from lincae_studio.session.model import MIN_LOOP, Clip, Loop, Marker, Point, Session
+from lincae_studio.session.model import MASTER, MIN_LOOP, Clip, Loop, Marker, Point, Session
 from lincae_studio.session.ripple import Ripple
 from lincae_studio.session.rules import check_change, validated
 from lincae_studio.session.time_edits import PasteMode, TimeRange
@@ -278,6 +278,23 @@ def test_deleted_clips_close_their_time() -> None:
     assert laid(ripple.remove_clips(session, ids[1:3], "off")) == [(0, 100), (300, 350)]
 
 
+def test_what_lies_between_moved_clips_follows_the_first_of_them() -> None:
+    session = row((0, 100), (200, 100), (400, 100))
+    first, _, last = (clip.id for clip in session.clips())
+    for mode in ("track", "all"):
+        assert laid(ripple.move_clips(session, [first, last], 50, 0, mode)) == [(50, 150), (250, 350), (450, 550)]
+
+
+def test_a_region_to_the_end_stays_one() -> None:
+    session = regions.solo(row((0, 9_000)), MASTER, 0, 1, "x", "x")
+    session = regions.solo(session, 1, 0, 1, "x", "x")
+    for after in (
+        time_edits.delete(session, TimeRange(((1000, 2000),)), "all"),
+        time_edits.insert_time(session, 1000, 500, None),
+    ):
+        assert all(regions.is_solo(region) for _, region in regions.all_regions(after))
+
+
 def test_markers_the_loop_and_the_master_move_on_all_tracks() -> None:
     session = row((0, 9_000))
     session = replace(
@@ -305,6 +322,7 @@ def test_clips_fade_as_far_as_the_selection_reaches_into_them() -> None:
     session = row((1000, 4000), (6000, 2000))
     faded = time_edits.fade(session, TimeRange(((500, 1700),)))
     assert [(clip.fade_in, clip.fade_out) for clip in faded.clips()] == [(700, 0), (0, 0)]
+    assert time_edits.fade(session, TimeRange(((1000, 1700),))).clip(session.tracks[0].clips[0].id).fade_in == 700
     faded = time_edits.fade(session, TimeRange(((4000, 6500),)))
     assert [(clip.fade_in, clip.fade_out) for clip in faded.clips()] == [(0, 1000), (500, 0)]
     with pytest.raises(EditError, match="nothing to fade"):

@@ -24,8 +24,8 @@ from tests.engine import wide
 from tests.engine.analysis.test_linearity import bent
 from tests.helpers import MemoryAudio, made_up_media, new_renderer, render_all, session_of
 
-MONO, STEREO = made_up_media(1, 40_000), made_up_media(3, 40_000, 2)
-READER = MemoryAudio.of(MONO, STEREO)
+MONO, STEREO, SHORT = made_up_media(1, 40_000), made_up_media(3, 40_000, 2), made_up_media(4, 700)
+READER = MemoryAudio.of(MONO, STEREO, SHORT)
 CODECS: dict[str, tuple[CodecInfo, Callable[..., mdct.MdctCodec]]] = {
     "mdct-1x": (mdct.MDCT_1X, lambda *_: mdct.load_mdct_1x()),
     "wide": (wide.INFO, lambda *_: wide.WideCodec()),
@@ -108,6 +108,19 @@ def test_chunks_with_an_insert_agree_with_the_whole_clip(
     heard = render_all(with_insert(session, insert), READER, codec, Grid.of(CODECS[codec][0], 40))[0]
     assert np.abs(expected).max() > 0.05
     assert np.abs(heard - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("codec", ["mdct-1x", "wide"])
+def test_nothing_is_lost_before_and_after_a_short_clip(codec: str) -> None:
+    """Wherever it is in a chunk, and also in chunks in which it has no samples."""
+    insert, grid = operator(codec, 1, 45, 20), Grid.of(CODECS[codec][0], 40)
+    placed = session_of(SHORT, MONO, codec=codec)
+    placed = edits.set_track_mute(placed, placed.tracks[1].id, True)
+    for by in range(grid.step_samples, 2 * grid.step_samples, 2 * grid.hop + 100):
+        session = edits.move_clips(placed, [placed.tracks[0].clips[0].id], by)
+        expected = whole(codec, session, insert)[: session.length]
+        heard = render_all(with_insert(session, insert), READER, codec, grid)[0]
+        assert np.abs(heard - expected).max() < 1e-5
 
 
 def test_each_frame_that_is_needed_is_taken_once_from_where_it_is_reliable() -> None:
