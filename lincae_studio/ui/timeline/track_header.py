@@ -20,6 +20,7 @@ from lincae_studio.ui.timeline.envelopes import ShownEnvelopes, having_points
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import DRAG_PX
 from lincae_studio.ui.timeline.insert_button import InsertButton
+from lincae_studio.ui.timeline.lock_badge import LockBadge
 from lincae_studio.ui.timeline.meter import Meter
 from lincae_studio.ui.timeline.nesting import left_px
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider
@@ -106,7 +107,7 @@ class TrackHeader(QWidget):
         self.fold = toggle("fold", "▾", "", self)
         self.fold.setCheckable(False)
         self.fold.setFixedWidth(18)
-        self.lock = QLabel("🔒", self)
+        self.lock = LockBadge(self)
         self.lock.setToolTip("Locked: no edit changes its clips, envelopes and regions")
         self.name = NameField(self)
         self.name.setObjectName("name")
