@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from PySide6.QtCore import QLocale
-from PySide6.QtGui import QValidator
+from PySide6.QtGui import QShowEvent, QValidator
 from PySide6.QtWidgets import QDoubleSpinBox, QWidget
 
 #: A number, or the beginning of one.
@@ -52,6 +52,10 @@ class NumberField(QDoubleSpinBox):
             self.lineEdit().setText(text)
 
     # Qt overrides
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.selectAll()  # what is typed into the first field of a dialog replaces its number
 
     def setSuffix(self, suffix: str) -> None:
         # Qt rewrites the text even if the suffix is the same, and so overwrites typing in progress.

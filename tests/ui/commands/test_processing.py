@@ -340,6 +340,13 @@ def type_into(field: NumberField, text: str) -> None:
     QTest.keyClicks(field, text)
 
 
+def test_a_length_typed_when_the_dialog_opens_replaces_that_shown(song: MainWindow) -> None:
+    click(song.timeline.lanes, 100, row(0))
+    dialog = open_stretch(song)
+    assert dialog.length.lineEdit().selectedText() == dialog.length.text().removesuffix(dialog.length.suffix())
+    dialog.reject()
+
+
 def test_length_per_cent_and_tempo_are_typed(song: MainWindow) -> None:
     click(song.timeline.lanes, 100, row(0))
     dialog = open_stretch(song)
