@@ -55,7 +55,8 @@ class CommandPalette(QDialog):
                 and all(word in searched for word in words)
             ):
                 keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-                item = QListWidgetItem(f"{spec.menu}: {name}" + (f"    {keys}" if keys else ""))
+                path = ": ".join(part for part in (spec.menu, spec.submenu, name) if part)
+                item = QListWidgetItem(path + (f"    {keys}" if keys else ""))
                 item.setData(Qt.ItemDataRole.UserRole, spec.id)
                 item.setToolTip(spec.tip)
                 if all(word in title for word in words):  # before those that only mention the words

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication
 
 from lincae_studio.session.history import History
 from lincae_studio.session.model import Session
+from lincae_studio.session.time_edits import TimeRange
 from lincae_studio.ui.dialogs.command_palette import CommandPalette
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import calls, missing_clips
@@ -190,6 +191,20 @@ def test_only_enabled_commands_are_listed_and_escape_runs_none(song: MainWindow)
     QTest.keyClick(dialog.field, Qt.Key.Key_Escape)
     assert song.document.session is before
     assert QApplication.activeModalWidget() is None
+
+
+def test_commands_of_submenus_are_told_apart(song: MainWindow) -> None:
+    song.selection.time.set(TimeRange(((SECOND, 2 * SECOND),)))
+    song.preferences.set(ripple="track")
+    dialog = palette(song)
+    texts = [dialog.list.item(row).text() for row in range(dialog.list.count())]
+    assert len(set(texts)) == len(texts)
+    QTest.keyClicks(dialog.field, "on all tracks")
+    assert {dialog.list.item(row).text() for row in range(2)} == {
+        "Edit: Time Selection: On All Tracks",
+        "Edit: Ripple: On All Tracks",
+    }
+    QTest.keyClick(dialog.field, Qt.Key.Key_Escape)
 
 
 def test_the_keys_up_and_down_choose(song: MainWindow) -> None:
