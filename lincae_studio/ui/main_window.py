@@ -319,7 +319,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(central)
         self.messages.lie_over(central)
         self.panel_commands.dock(self.actions_by_id)
-        self.status = StatusLabels(self.statusBar(), self.rendering, self.transport, self.messages)
+        self.status = StatusLabels(self.statusBar(), self.selection, self.rendering, self.transport, self.messages)
         menus.follow_tip(self.timeline.add_track_button, self.actions_by_id["add_track"])
         menus.follow_tip(self.status.messages, self.actions_by_id["messages"])
 

@@ -1,4 +1,4 @@
-"""The status bar labels: rendered chunks, sample rate and codec, engine, audio output. Main thread."""
+"""The status bar labels: selected time, rendered chunks, sample rate and codec, engine, audio output. Main thread."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from PySide6.QtWidgets import QLabel, QStatusBar, QToolButton
 from lincae_studio.engine.rendering.render_store import Monitor
 from lincae_studio.session.rates import in_khz
 from lincae_studio.session.times import count_of
+from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.timeline.time_drag import described
 
 _MONITORS: dict[Monitor, str] = {"auto": "", "latent": "latent only", "dry": "dry only", "difference": "difference"}
 
@@ -20,12 +22,16 @@ _TIP_MARGINS_PX = 60
 
 
 class StatusLabels(QObject):
-    """Follows rendering and transport."""
+    """Follows the selected time, rendering and transport."""
 
-    def __init__(self, bar: QStatusBar, rendering: Rendering, transport: Transport, messages: MessageBar) -> None:
+    def __init__(
+        self, bar: QStatusBar, selection: Selection, rendering: Rendering, transport: Transport, messages: MessageBar
+    ) -> None:
         super().__init__(bar)
+        self._selection = selection
         self._rendering = rendering
         self._transport = transport
+        self.time = QLabel(bar)
         self.render = QLabel(bar)
         self.codec = QLabel(bar)
         self.engine = QLabel(bar)
@@ -34,6 +40,8 @@ class StatusLabels(QObject):
         self.messages.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.messages.clicked.connect(messages.show_list)
         self.messages.hide()
+        self.time.setMinimumWidth(1)  # cut off in a narrow window, which it must not make wider
+        bar.addWidget(self.time, 1)
         bar.addPermanentWidget(self.messages)
         for label in (self.render, self.codec, self.engine, self.output):
             bar.addPermanentWidget(label)
@@ -41,6 +49,8 @@ class StatusLabels(QObject):
         bar.messageChanged.connect(self._make_room)
         self._messages = messages
         messages.changed.connect(self._show_messages)
+        selection.time.changed.connect(self._show_time)
+        rendering.plan_changed.connect(self._show_time)  # the sample rate
         rendering.plan_changed.connect(self._show_plan)
         rendering.chunk_changed.connect(self._show_progress)
         rendering.loading_changed.connect(self._show_progress)
@@ -60,6 +70,10 @@ class StatusLabels(QObject):
             hidden = bool(tip) and room < needed
             room += label.sizeHint().width() if hidden and label.text() else 0
             label.setVisible(not hidden and (label is not self.messages or bool(label.text())))
+
+    def _show_time(self) -> None:
+        time = self._selection.time.value
+        self.time.setText(f"selected {described(self._rendering.session, time)}" if time is not None else "")
 
     def _show_messages(self) -> None:
         self.messages.setText(count_of(len(self._messages.said), "message"))

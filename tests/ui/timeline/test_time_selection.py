@@ -9,11 +9,14 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.session.model import Session
 from lincae_studio.session.time_edits import TimeRange
+from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.speech import description
+from lincae_studio.ui.timeline.time_drag import described
 from tests.ui.conftest import LIMIT_MS, PX
 from tests.ui.drive import choose, click, drag, hover, move, press, release, right_click
+from tests.ui.look import pixels, rgb
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -373,6 +376,9 @@ def test_locked_tracks_refuse_edits_and_stay_when_all_others_move(bare: MainWind
     assert bare.actions_by_id["lock_track"].isChecked()
     header = bare.timeline.headers.header(bare.document.session.tracks[1].id)
     assert header.lock.isVisible()
+    assert (pixels(header.lock) == rgb(theme.colors().text)).all(axis=2).sum() > 50, (
+        "a padlock, whether the font has one or not"
+    )
     assert header.accessibleDescription() == "locked"
     before = bare.document.session
     drag(lanes, (50, row(1)), (100, row(1)))
@@ -403,3 +409,14 @@ def test_the_selection_is_painted_where_it_is(bare: MainWindow) -> None:
     bare.timeline.lanes.mouse.cancel()
     assert time(bare) is None
     assert lanes.mouse.over_time(QPointF(10, row(0))) is None
+
+
+def test_the_status_bar_shows_the_selected_time(bare: MainWindow) -> None:
+    shown = bare.status.time
+    assert shown.text() == ""
+    drag(bare.timeline.ruler, (100, LOWER), (200, LOWER))
+    assert shown.text() == f"selected {described(bare.document.session, time(bare))}"
+    assert shown.text().startswith("selected 0:01.")
+    assert shown.isVisible()
+    QTest.keyClick(bare.timeline.lanes, Qt.Key.Key_Escape)
+    assert shown.text() == ""
