@@ -19,9 +19,13 @@ from lincae_studio.session.processes import Channels, Invert, Stretch, matrix_of
 Matrix = tuple[tuple[float, ...], ...] | None
 
 
-@lru_cache(maxsize=1024)
 def played(media: Media) -> tuple[Media, Matrix]:
     """The media that sources of these are read from, and how their channels are mixed."""
+    return _played(media) if media.derived is not None else (media, None)
+
+
+@lru_cache(maxsize=1024)
+def _played(media: Media) -> tuple[Media, Matrix]:
     chain = media.chain
     if not any(isinstance(process, Invert | Channels) for process in chain):
         return media, None
