@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -24,7 +24,8 @@ from PySide6.QtWidgets import (
 from lincae_studio.engine.analysis.grams import plain
 from lincae_studio.errors import EditError
 from lincae_studio.jobs import CancelToken, ReportProgress
-from lincae_studio.session.model import Session
+from lincae_studio.session.model import Session, Track
+from lincae_studio.session.times import listed
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.growing_label import GrowingLabel
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
@@ -131,6 +132,12 @@ class ComparisonDialog(QDialog):
             return
         others = [track.id for track in self._document.session.tracks if track.id != chosen and track.clips]
         self.show_result(None)
+        self._heard = None
+        self._rendering.update_plan()
+        silent = [track.name for track in self._document.session.tracks if self._is_silent(track, {chosen, *others})]
+        if silent:  # it would seem to be missing from the mix
+            self.say(f"The audio of {listed(silent)} is missing, or is not processed yet. Find it, or wait for it.")
+            return
         self.say("")
         self._compared = (chosen, *others)
         self._heard = self._as_compared()
@@ -142,6 +149,11 @@ class ComparisonDialog(QDialog):
             cancelled=lambda: self.say("Cancelled."),
             ended=self._on_ended,
         )
+
+    def _is_silent(self, track: Track, compared: Collection[int]) -> bool:
+        """Whether a track that is compared has a clip whose audio cannot be read."""
+        readable = self._rendering.readable
+        return track.id in compared and not all(clip.mute or readable(clip.media) for clip in track.clips)
 
     def say(self, text: str) -> None:
         """Show a sentence above the table."""
@@ -221,8 +233,8 @@ class ComparisonDialog(QDialog):
 
     def _on_document_changed(self, *_: object) -> None:
         """Follow the names of tracks; say if what was compared has changed since."""
-        listed = [self.track.itemData(number) for number in range(self.track.count())]
-        if listed != [track.id for track in self._document.session.tracks if track.clips]:
+        in_list = [self.track.itemData(number) for number in range(self.track.count())]
+        if in_list != [track.id for track in self._document.session.tracks if track.clips]:
             self._fill_tracks()
             self._follow_tracks()
         if self._heard is not None and not self._jobs.busy:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from lincae_studio.session import edits, files
+from lincae_studio.session import edits, files, processing
 from lincae_studio.session.excerpt import only_track
 from lincae_studio.ui.dialogs.check import CheckDialog
 from lincae_studio.ui.dialogs.match import MatchDialog
@@ -91,6 +91,18 @@ def test_findings_are_listed_and_a_click_goes_there(qtbot: QtBot, damaged: MainW
     assert damaged.transport.position == 0
     assert dialog.picture.text_at(1.0).startswith("0:00.0: residual −")
     assert damaged.document.steps == steps, "looking changes nothing"
+
+
+def test_tracks_that_are_silent_for_now_are_not_compared(qtbot: QtBot, damaged: MainWindow) -> None:
+    [vox] = [track.clips[0].id for track in damaged.document.session.tracks if track.name == "vox"]
+    damaged.document.apply("Stretch", lambda session: processing.set_stretch(session, [vox], semitones=1.0))
+    dialog = open_check(damaged)
+    QTest.mouseClick(dialog.run_button, Qt.MouseButton.LeftButton)
+    assert dialog.message.text().startswith("The audio of vox is missing, or is not processed yet.")
+    assert not damaged.compare_commands.busy
+    assert dialog.run_button.isEnabled()
+    dialog.close()
+    qtbot.waitUntil(lambda: not damaged.derived_media.busy, timeout=LIMIT_MS)
 
 
 @pytest.mark.engine
