@@ -132,12 +132,15 @@ class LearnDialog(QDialog):
         rendering, owner = self._rendering, self._jobs
         session, codec = rendering.playable(self._document.session), rendering.update_plan().codec
         past, future, ridge = self.past.whole, self.future.whole, self.ridge.currentData()
-        before, after = self.before.currentData(), self.after.currentData()
+        pair = example(session, self.before.currentData(), self.after.currentData())
+        if not all(rendering.readable(media.digest) for media in pair.media):
+            self.say("The audio of a clip is missing, or is not processed yet. Find it, or wait for it.")
+            return
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[Learned, CodecInfo]:
             try:
                 return learn(
-                    example(session, before, after),
+                    pair,
                     codec,
                     rendering.audio,
                     lambda chunks: rendering.requests.wait_for_probes(owner, chunks, cancel),

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.engine.bundles.operator_files import load_operator
-from lincae_studio.session import edits, files, operators
+from lincae_studio.session import edits, files, operators, processing
 from lincae_studio.session.model import Operator, Session
 from lincae_studio.ui.dialogs.learn_operator import LearnDialog
 from lincae_studio.ui.dialogs.operators import OperatorsDialog
@@ -123,6 +123,17 @@ def test_what_is_no_filter_is_refused_in_the_window(qtbot: QtBot, pair: MainWind
     assert dialog.message.text() == "The same clip cannot be before and after a process."
     assert not dialog.learn_button.isEnabled()
     assert dialog.table.rowCount() == 0, "the figures were of another example"
+
+
+def test_nothing_is_learned_from_clips_that_are_silent_for_now(qtbot: QtBot, pair: MainWindow) -> None:
+    after = pair.document.session.tracks[1].clips[0].id
+    pair.document.apply("Stretch", lambda session: processing.set_stretch(session, [after], semitones=1.0))
+    dialog = open_learn(pair)
+    QTest.mouseClick(dialog.learn_button, Qt.MouseButton.LeftButton)
+    assert dialog.message.text().startswith("The audio of a clip is missing, or is not processed yet.")
+    assert dialog.learn_button.isEnabled()
+    dialog.close()
+    qtbot.waitUntil(lambda: not pair.derived_media.busy, timeout=LIMIT_MS)
 
 
 @pytest.mark.engine
