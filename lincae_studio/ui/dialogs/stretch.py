@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QLayout,
     QVBoxLayout,
@@ -23,6 +22,7 @@ from lincae_studio.session.model import MAX_LENGTH, Clip, Session
 from lincae_studio.session.processes import MAX_FACTOR, MAX_SEMITONES, MIN_FACTOR, stretch_of
 from lincae_studio.session.times import count_of
 from lincae_studio.ui import theme
+from lincae_studio.ui.dialogs.form_rows import in_row, label
 from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.model.document import Document
 
@@ -85,11 +85,11 @@ class StretchDialog(QDialog):
         form = QFormLayout()
         if len(self._clips) > 1:
             form.addRow(self.which)
-        form.addRow(_label("&Length", self.length), self.length)
-        form.addRow(_label("&Per cent", self.percent), self.percent)
-        form.addRow(_label("&Tempo from", self.before), _row(self.before, QLabel("to", self), self.after))
+        form.addRow(label("&Length", self.length), self.length)
+        form.addRow(label("&Per cent", self.percent), self.percent)
+        form.addRow(label("&Tempo from", self.before), in_row(self.before, QLabel("to", self), self.after))
         form.addRow("", self.follows)
-        form.addRow(_label("P&itch", self.semitones), _row(self.semitones, self.cents))
+        form.addRow(label("P&itch", self.semitones), in_row(self.semitones, self.cents))
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addWidget(hint)
@@ -171,17 +171,3 @@ class StretchDialog(QDialog):
             clip: Clip = session.clip(ids[0])
             return processing.stretch_clips(session, {clip.id: (clip.start, clip.start + self._typed_length)})
         return processing.set_stretch(session, ids, factor=self.factor)
-
-
-def _label(text: str, field: QWidget) -> QLabel:
-    label = QLabel(text, field.parentWidget())
-    label.setBuddy(field)
-    return label
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    row.addStretch(1)
-    return row

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QVBoxLayout,
@@ -23,6 +22,7 @@ from lincae_studio.session import places
 from lincae_studio.session.model import Tempo
 from lincae_studio.session.times import count_of
 from lincae_studio.ui import theme
+from lincae_studio.ui.dialogs.form_rows import in_row, label
 from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.model.document import Document
 
@@ -104,10 +104,10 @@ class TempoDialog(QDialog):
         buttons.accepted.connect(self._on_accepted)
         buttons.rejected.connect(self.reject)
         form = QFormLayout()
-        form.addRow(_label("&Quarter notes per minute", self.bpm), _in_row(self.bpm, self.meaning))
-        form.addRow("", _in_row(self.tapping, self.tapped))
-        form.addRow(_label("Time si&gnature", self.beats), _in_row(self.beats, QLabel("/", self), self.unit))
-        form.addRow(_label("Bar 1 &starts at", self.start), _in_row(self.start, here))
+        form.addRow(label("&Quarter notes per minute", self.bpm), in_row(self.bpm, self.meaning))
+        form.addRow("", in_row(self.tapping, self.tapped))
+        form.addRow(label("Time si&gnature", self.beats), in_row(self.beats, QLabel("/", self), self.unit))
+        form.addRow(label("Bar 1 &starts at", self.start), in_row(self.start, here))
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addWidget(hint)
@@ -168,18 +168,3 @@ class TempoDialog(QDialog):
 
 def _is_tap(event: QKeyEvent) -> bool:
     return event.key() == Qt.Key.Key_T and event.modifiers() == Qt.KeyboardModifier.NoModifier
-
-
-def _label(text: str, field: QWidget) -> QLabel:
-    """A label whose letter moves the focus to the field."""
-    label = QLabel(text, field.parentWidget())
-    label.setBuddy(field)
-    return label
-
-
-def _in_row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    row.addStretch(1)
-    return row
