@@ -7,6 +7,7 @@ import importlib.util
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -45,14 +46,18 @@ class Cluster:
     environment: dict[str, str]
 
     def command(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start `lincae-studio`, with access to this cluster."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "lincae_studio", *arguments],
-            env={**os.environ, **self.environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        """Start `lincae-studio`, with access to this cluster; it can be interrupted even if the tests ignore that."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what is ignored here is ignored there
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "lincae_studio", *arguments],
+                env={**os.environ, **self.environment},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def workers(self) -> list[int]:
         """Process ids of the workers that hold a codec, sorted."""
