@@ -1,6 +1,7 @@
 """A ring buffer between one feeder thread and one audio callback.
 
-No locks: each side only ever increases its own counter. The consumer allocates nothing.
+No locks: each side only ever increases its own counter. The consumer allocates nothing. Discarded frames stay where
+they are until the consumer has passed them, as it may be reading them; twice the capacity leaves room for new ones.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ class RingBuffer:
     """Frames `(n, 2)` of float32, numbered from the first one ever written."""
 
     def __init__(self, capacity: int) -> None:
-        self._frames = np.zeros((capacity, CHANNELS), np.float32)
         self._capacity = capacity
+        self._places = 2 * capacity
+        self._frames = np.zeros((self._places, CHANNELS), np.float32)
         self._discard_before = 0
         #: Total number of frames written, and consumed or discarded.
         self.written = 0
@@ -31,13 +33,13 @@ class RingBuffer:
     @property
     def free(self) -> int:
         """Frames that can be written now."""
-        return self._capacity - self.ready
+        return min(self._capacity - self.ready, self._places - (self.written - self.consumed))
 
     def write(self, block: Array) -> None:
         """Feeder: append `(n, 2)` frames; the caller must make sure that `n <= free`."""
         count = len(block)
-        at = self.written % self._capacity
-        first = min(count, self._capacity - at)
+        at = self.written % self._places
+        first = min(count, self._places - at)
         self._frames[at : at + first] = block[:first]
         self._frames[: count - first] = block[first:]
         self.written += count
@@ -50,8 +52,8 @@ class RingBuffer:
         """Consumer: fill `out` `(n, 2)`, with zeros for missing frames; returns the number of frames read."""
         start = max(self.consumed, self._discard_before)
         count = min(self.written - start, len(out))
-        at = start % self._capacity
-        first = min(count, self._capacity - at)
+        at = start % self._places
+        first = min(count, self._places - at)
         out[:first] = self._frames[at : at + first]
         out[first:count] = self._frames[: count - first]
         out[count:] = 0.0
