@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import lincae_studio as ls
-from lincae_studio.errors import EditError, MediaError
-from lincae_studio.session import places
+from lincae_studio.errors import EditError, MediaError, ProjectError
+from lincae_studio.session import places, processing
+from lincae_studio.session.derived import Chain
 from lincae_studio.session.model import Tempo
+from lincae_studio.session.processes import Invert, RemoveDC, Reverse
 from tests.helpers import noise, tone, write_audio
 
 RATE = 44_100
@@ -75,3 +77,19 @@ def test_a_bundle_has_the_latents_of_processed_audio(song: ls.Session, tmp_path:
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.99
     saved = ls.Session.open(again.save(tmp_path / "again.lincae"))
     assert samples(saved, "drums") == pytest.approx(after, abs=1e-6)
+
+
+def test_bundles_of_bundles_know_all_that_the_file_was_processed_with(song: ls.Session, tmp_path: Path) -> None:
+    [clip] = song["drums"].clips
+    first, more = (RemoveDC(), Reverse()) * 5, (Invert(), Reverse()) * 3
+    bundle = ls.Session.open(chained(song, clip, first).save(tmp_path / "song.lincaez"))
+    again = ls.Session.open(chained(bundle, bundle["drums"].clips[0], more).save(tmp_path / "again.lincaez"))
+    assert first + more in [item.original.chain for item in again.document.media if item.original is not None]
+    longer = chained(bundle, bundle["drums"].clips[0], (*more, RemoveDC()))
+    with pytest.raises(ProjectError, match=r"drums\.wav is processed 17 times"):
+        longer.save(tmp_path / "longer.lincaez")
+    assert not (tmp_path / "longer.lincaez").exists()
+
+
+def chained(song: ls.Session, clip: ls.Clip, chain: Chain) -> ls.Session:
+    return song.apply(processing.set_chains, {clip.id: chain})

@@ -81,7 +81,8 @@ def write_bundle(
     from which the audio around the clips is decoded when edits need it.
 
     Raises:
-        ProjectError: when the session has no clips, or the file cannot be written.
+        ProjectError: when the session has no clips, audio is processed more often than a project can list, or the file
+            cannot be written.
         StudioError: when a clip's audio cannot be encoded.
         Cancelled: when `cancel` was set; an older file stays.
     """
@@ -93,6 +94,7 @@ def write_bundle(
             raise ProjectError(f"this session plays latents from {path}", "Save the bundle under another name")
     grid = Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
     media = session.used_media()
+    originals = tuple(_original(item, codec.id) for item in media)
     number_of = {item.digest: number for number, item in enumerate(media)}
     windows = list(windows_of(session, codec, grid))
     latents: dict[tuple[int, Source], bundle_store.Float16Array] = {}
@@ -104,7 +106,6 @@ def write_bundle(
             latents[number_of[source.media], source] = bundle_store.to_float16(rendered.latents[0])
         progress(Progress(start + len(batch), len(windows), "latents"))
     cancel.check()
-    originals = tuple(_original(item, codec.id) for item in media)
     header = Header(
         codec=codec.id,
         identity=codec.latent_identity,
@@ -247,9 +248,18 @@ def _write(session: Session, latents: bytes, path: Path) -> None:
 
 
 def _original(media: Media, codec_id: str) -> Original:
-    """The audio that the latents are made from; for audio known only as latents, its own original."""
+    """The audio that the latents are made from; for audio known only as latents, its own original.
+
+    Raises:
+        ProjectError: when all that it was processed with is more than a project can list.
+    """
     if media.original is not None:
-        return replace(media.original, codec=codec_id, chain=(*media.original.chain, *media.chain)[:MAX_PROCESSES])
+        chain = (*media.original.chain, *media.chain)
+        if len(chain) > MAX_PROCESSES:
+            name = Path(media.original.path).name
+            problem = f"the audio of {name} is processed {len(chain)} times, counting what its latents were made from"
+            raise ProjectError(problem, f"Remove some of them: a bundle keeps {MAX_PROCESSES}")
+        return replace(media.original, codec=codec_id, chain=chain)
     return Original(
         digest=media.source.digest,
         path=media.path,
