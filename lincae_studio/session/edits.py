@@ -163,7 +163,7 @@ def add_clip(session: Session, track_id: int, media: Media, start: int, name: st
     clip = Clip(
         id=session.next_id,
         media=media.digest,
-        name=(name or name_of(media))[:400],
+        name=name[:400] or name_of(media),
         start=checked_start(start, media.length),
         offset=0,
         length=media.length,
@@ -188,7 +188,7 @@ def add_stems(
         while position < len(session.tracks) and session.tracks[position].id in session.hidden:
             position += 1
         if position >= len(session.tracks):
-            session = add_track(session, name=name_of(item)[:400])
+            session = add_track(session, name=name_of(item))
         session = add_clip(session, session.tracks[position].id, item, start)
         if in_sequence:
             start += item.length
@@ -201,7 +201,7 @@ def name_of(media: Media) -> str:
     """The default name of a clip or track: that of the file, with the channels where some were selected."""
     file = media.original or media
     stem = PurePath(file.path).stem
-    return f"{stem} {file.channel_selection}" if file.channel_selection else stem
+    return (f"{stem} {file.channel_selection}" if file.channel_selection else stem)[:400]
 
 
 def remove_clips(session: Session, clip_ids: Collection[int]) -> Session:

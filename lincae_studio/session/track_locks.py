@@ -6,11 +6,12 @@ restores what there was.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
+from lincae_studio.session.edits import name_of
 from lincae_studio.session.model import Session, Track
 
 
@@ -28,7 +29,8 @@ def lock_tracks(session: Session, track_ids: Collection[int], locked: bool) -> S
 def check_locks(before: Session, after: Session) -> None:
     """Check that an edit leaves locked tracks alone.
 
-    Replacing media, by another file or for another sample rate, is no edit of the tracks that use them.
+    Replacing media, by another file or for another sample rate, is no edit of the tracks that use them: what it does
+    to names that follow their files is none, either.
 
     Raises:
         EditError: naming the first locked track that it would change.
@@ -40,11 +42,12 @@ def check_locks(before: Session, after: Session) -> None:
         return
     there = {media.digest: media.source.digest for media in after.media}
     replaced = {media.digest: media.source.digest for media in before.media if media.digest not in there}
+    names = [{media.digest: name_of(media) for media in session.media} for session in (before, after)]
     by_id = {track.id: track for track in after.tracks}
     for track in locked:
         now = by_id.get(track.id)
         if now is not None:
-            if _arranged(now) == _arranged(track):
+            if _arranged(now) == _arranged(track) or _arranged(now, names[1]) == _arranged(track, names[0]):
                 continue
             plays = {clip.id: there.get(clip.media) for clip in now.clips} if replaced else {}
             # Media that are derived from the same file by other processes are an edit.
@@ -55,5 +58,9 @@ def check_locks(before: Session, after: Session) -> None:
         raise EditError(problem, "Unlock it (Track > Lock Track), or leave its clips out")
 
 
-def _arranged(track: Track) -> tuple[object, ...]:
-    return track.clips, track.gain_points, track.pan_points, track.regions
+def _arranged(track: Track, names: Mapping[str, str] | None = None) -> tuple[object, ...]:
+    """What a lock protects; with the names of files by digest, without the names of clips that follow them."""
+    clips = track.clips
+    if names is not None:
+        clips = tuple(replace(clip, name="") if clip.name == names.get(clip.media) else clip for clip in clips)
+    return clips, track.gain_points, track.pan_points, track.regions

@@ -10,10 +10,12 @@ from typing import Any
 
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
 from lincae_studio.session import (
     arrange,
+    clip_names,
     edits,
     files,
     groups,
@@ -33,6 +35,7 @@ from lincae_studio.session.digests import digest_at
 from lincae_studio.session.history import History
 from lincae_studio.session.model import MASTER, RATES, Media, Operator, Point, Rate, Region, Session, Tempo
 from lincae_studio.session.processes import Channels, Invert, Process, RemoveDC, Reverse
+from lincae_studio.session.relink import relink
 from lincae_studio.session.rules import validated
 from lincae_studio.session.time_edits import TimeRange
 from tests.helpers import made_up_media
@@ -233,6 +236,16 @@ class Editing(RuleBasedStateMachine):
                 return time_edits.paste(session, time_edits.copy(session, time), at, 0, how, mode)
 
             self.do(copy_and_paste)
+
+    @precondition(has_clips)
+    @rule(picked=st.lists(picks, min_size=1, max_size=3), name=st.text(max_size=3), renamed=st.text(max_size=3))
+    def names(self, picked: list[int], name: str, renamed: str) -> None:
+        ids = [self.clip_id(pick) for pick in picked]
+        self.do(edits.rename_clip, ids[0], name)
+        media = self.session.media_of(self.session.clip(ids[0]).media)
+        if "\0" not in renamed:
+            self.do(relink, {media.digest: replace(media, path=f"/music/{renamed}.wav")})
+        self.do(clip_names.reset_names, ids)
 
     @precondition(has_clips)
     @rule(

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits, ripple, time_edits
 from lincae_studio.session.arrange import Clipboard
+from lincae_studio.session.clip_names import RESET_NAMES, reset_names
 from lincae_studio.session.model import Session
 from lincae_studio.session.overlaps import overlaps
 from lincae_studio.session.time_edits import PasteMode, TimeRange
@@ -87,6 +88,7 @@ class ClipCommands(QObject):
             "group": self.on_group,
             "ungroup": self.on_ungroup,
             "mute_clips": self.on_mute_clips,
+            "reset_names": self.on_reset_names,
             "nudge_left": self.on_nudge_left,
             "nudge_right": self.on_nudge_right,
             "move_to_playhead": self.on_move_to_playhead,
@@ -215,6 +217,9 @@ class ClipCommands(QObject):
         mute = not all(clip.mute for _, clip in session.clips_of(clips))
         text = "Mute Clips" if mute else "Unmute Clips"
         self._apply(text, lambda session, clips: edits.set_clip_mute(session, clips, mute))
+
+    def on_reset_names(self) -> None:
+        self._apply(RESET_NAMES, reset_names)
 
     def on_nudge_left(self) -> None:
         self._move(-self._rendering.update_plan().grid.step_samples, 0)

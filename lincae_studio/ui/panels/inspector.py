@@ -11,14 +11,17 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDockWidget,
     QFormLayout,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QWidget,
 )
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import edits
+from lincae_studio.session import clip_names, edits
+from lincae_studio.session.clip_names import RESET_NAMES, follows_file
 from lincae_studio.session.digests import rate_of
 from lincae_studio.session.levels import format_db, parse_db
 from lincae_studio.session.model import MAX_GAIN, Clip, FadeShape, Session
@@ -51,7 +54,13 @@ class Inspector(QDockWidget):
         self.summary = QLabel(body)
         self.summary.setWordWrap(True)
         form.addRow(self.summary)
-        self._add(form, "Name", lambda clip: clip.name, _rename, True)
+        self.reset_name = QPushButton("Reset", body)
+        self.reset_name.setAccessibleName("Reset Name")
+        self.reset_name.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click disables it, and a field would get the focus
+        self.reset_name.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Ignored)  # as high as the field
+        self.reset_name.setToolTip("Name the selected clips after their files again, which they then follow")
+        self.reset_name.clicked.connect(lambda: self._apply(RESET_NAMES, clip_names.reset_names))
+        self._add(form, "Name", lambda clip: clip.name, _rename, True, self.reset_name)
         self._add(form, "Start", lambda clip: _time(clip, clip.start), _move_to, True)
         self._add(form, "Length", lambda clip: _time(clip, clip.length), _set_length, True)
         self._add(form, "Offset in file", lambda clip: _time(clip, clip.offset), _set_offset, True)
@@ -61,11 +70,7 @@ class Inspector(QDockWidget):
         self.shape_in = self._add_shapes(form, "Shape of fade in")
         self.shape_out = self._add_shapes(form, "Shape of fade out")
         self.mute = QCheckBox("Muted", body)
-        self.mute.clicked.connect(
-            lambda on: self._apply(
-                "Mute Clips" if on else "Unmute Clips", lambda s, ids: edits.set_clip_mute(s, ids, on)
-            )
-        )
+        self.mute.clicked.connect(self._on_mute)
         form.addRow("", self.mute)
         self.processing = ProcessList(document, self._clips, body)
         form.addRow("Processing", self.processing)
@@ -93,12 +98,24 @@ class Inspector(QDockWidget):
         self.field("Start").setFocus(Qt.FocusReason.OtherFocusReason)
         self.field("Start").selectAll()
 
-    def _add(self, form: QFormLayout, name: str, show: _Show, make: _Make, single: bool = False) -> None:
+    def _add(
+        self,
+        form: QFormLayout,
+        name: str,
+        show: _Show,
+        make: _Make,
+        single: bool = False,
+        beside: QWidget | None = None,
+    ) -> None:
         field = QLineEdit(self)
         field.setAccessibleName(name)
         field.editingFinished.connect(lambda: self._on_typed(name, field, show, make, single))
         field.returnPressed.connect(field.clearFocus)  # returns the keyboard focus to the window
-        form.addRow(name, field)
+        row = QHBoxLayout()
+        row.addWidget(field)
+        if beside is not None:
+            row.addWidget(beside)
+        form.addRow(name, row)
         self._fields[name] = field, show
         if single:
             self._single.append(field)
@@ -129,6 +146,8 @@ class Inspector(QDockWidget):
         for widget in self._body.findChildren(QWidget):
             if widget is not self.summary and widget not in ours and not isinstance(widget, QLabel):
                 widget.setEnabled(bool(clips) and (len(clips) == 1 or widget not in self._single))
+        session = self._document.session
+        self.reset_name.setEnabled(any(not follows_file(clip, session.media_of(clip.media)) for clip in clips))
         for field, show in self._fields.values():
             if not field.hasFocus() or not field.isModified():
                 field.setText(show(clips[0]) if clips else "")

@@ -13,7 +13,8 @@ from lincae_studio.session.model import Clip, Session
 from lincae_studio.session.processes import Process, Stretch, words
 from lincae_studio.ui.model.document import Document
 
-_LINES = 4
+#: Lines of the list: as many as the chain is long, within these, so that the panel fits small screens.
+_FEWEST, _MOST = 2, 4
 
 Chain = tuple[Process, ...]
 
@@ -36,7 +37,7 @@ class ProcessList(QWidget):
         self.list = QListWidget(self)
         self.list.setAccessibleName("Processing")
         self.list.setToolTip("What the audio of the clip is processed with, in this order (Edit > Process Clips)")
-        self.list.setFixedHeight(self.list.fontMetrics().height() * _LINES + 8)
+        self._fit(0)
         self.list.installEventFilter(self)
         self.list.itemDoubleClicked.connect(lambda _: self._on_edit())
         self.list.currentRowChanged.connect(lambda _: self._follow_row())
@@ -64,8 +65,12 @@ class ProcessList(QWidget):
             self._chain = chain
             self.list.clear()
             self.list.addItems([words(process) for process in chain])
+            self._fit(len(chain))
             self.list.setCurrentRow(min(max(row, 0), len(chain) - 1))
         self._follow_row()
+
+    def _fit(self, lines: int) -> None:
+        self.list.setFixedHeight(self.list.fontMetrics().height() * min(max(lines, _FEWEST), _MOST) + 8)
 
     def _follow_row(self) -> None:
         row, count = self.list.currentRow(), len(self._chain)

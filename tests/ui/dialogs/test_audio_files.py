@@ -14,7 +14,7 @@ from PySide6.QtGui import QAction
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session import files
+from lincae_studio.session import edits, files
 from lincae_studio.ui.dialogs.audio_files import AudioFilesDialog
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.main_window import MainWindow
@@ -87,7 +87,9 @@ def test_missing_files_are_found_in_a_folder_at_once(
     settle(qtbot, window)
     assert "Found 3 of 3" in window.messages.text.text()
     assert set(states(dialog).values()) == {"present"}
-    assert window.document.session.tracks == before.tracks, "every edit is kept"
+    after = window.document.session
+    assert [clip.name for clip in after.clips()] == ["renamed", "b", "c"], "names follow files"
+    assert edits.rename_clip(after, 2, "a").tracks == before.tracks, "every edit is kept"
     wait_rendered(qtbot, window)
     assert window.rendering.offline == frozenset()
     assert np.abs(window.rendering.reader().read(0, 44_100)).max() > 0.1

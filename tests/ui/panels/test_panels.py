@@ -13,7 +13,7 @@ from lincae_studio.session.time_edits import TimeRange
 from lincae_studio.ui.dialogs.command_palette import CommandPalette
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import calls, missing_clips
-from tests.ui.drive import click, press
+from tests.ui.drive import choose, click, press, right_click
 from tests.ui.timeline.test_arranging import clips, row, undone_and_redone
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -110,6 +110,20 @@ def test_several_clips_share_what_can_be_shared(inspected: MainWindow) -> None:
     box.setCurrentIndex(2)
     box.activated.emit(2)
     assert [clip.fade_in_shape for clip in clips(inspected)] == ["s-curve", "s-curve", "linear"]
+
+
+def test_a_name_is_reset_to_that_of_the_file(inspected: MainWindow) -> None:
+    reset = inspected.inspector.reset_name
+    assert not reset.isEnabled(), "it has the name of its file"
+    type_into(inspected, "Name", "Kick")
+    renamed = inspected.document.session
+    QTest.mouseClick(reset, Qt.MouseButton.LeftButton)
+    assert clips(inspected)[0].name == inspected.inspector.field("Name").text() == "a"
+    undone_and_redone(inspected, renamed)
+    assert not reset.isEnabled()
+    press(inspected, Qt.Key.Key_Z, CTRL)
+    choose(right_click(inspected.timeline.lanes, 100, row(0)), "Reset Name")
+    assert clips(inspected)[0].name == "a"
 
 
 def test_the_inspector_follows_and_closes(inspected: MainWindow) -> None:

@@ -161,6 +161,14 @@ ROWS = (
         needs="selection",
         contexts=("clip",),
     ),
+    ActionSpec(
+        "reset_names",
+        "Reset Name",
+        "Name the selected clips after their files again, which they then follow",
+        "Edit",
+        needs="selection",
+        contexts=("clip",),
+    ),
     *process.ROWS,
     ActionSpec(
         "group",
