@@ -27,6 +27,7 @@ class Document(QObject):
         changed: the session has a new value; `continuous` (bool): one of a series of edits, as while dragging a fader.
         state_changed: the undo and redo texts, the modified flag or the file name may have changed.
         refused: an edit was refused (the `EditError`).
+        merge_ended: the next edit is a new step, whatever its merge key: a fader was released, or has paused.
         replaced: another document was opened; emitted before `changed`.
         saved: the document was written to its file.
     """
@@ -34,6 +35,7 @@ class Document(QObject):
     changed = Signal(bool)
     state_changed = Signal()
     refused = Signal(object)
+    merge_ended = Signal()
     replaced = Signal()
     saved = Signal()
 
@@ -109,6 +111,7 @@ class Document(QObject):
     def end_merge(self) -> None:
         """End the current step when a fader is released: its next change is a new step."""
         self._history.end_merge()
+        self.merge_ended.emit()
 
     def cancel_merge(self) -> None:
         """Undo the drag in progress, as if the fader had not been touched."""

@@ -27,8 +27,8 @@ _INTERVAL_S = 0.05
 #: Edits no longer keep coming after a pause of this length.
 _PAUSE_MS = 200
 
-#: The plan of a single edit is worked on for this long at once; what takes longer is done in spare time, as are all
-#: plans while edits keep coming.
+#: The plan of a single edit, or of the first of a series, is worked on for this long at once; what takes longer is done
+#: in spare time, as are all plans while edits keep coming.
 _AT_ONCE_S = 0.03
 
 
@@ -50,6 +50,7 @@ class Planning(QObject):
 
     Attributes:
         pending: whether the plan of the current session is still to be made.
+        moving: whether edits keep coming, so that the plan of the current session will not stay.
 
     Signals:
         planned: a plan was made, of the current session or, at first, of the silence of a large new one; `Planned`.
@@ -75,7 +76,7 @@ class Planning(QObject):
             bundled: digests of media files whose latents the engine has.
         """
         super().__init__(document)
-        self.pending = False
+        self.pending = self.moving = False
         self._document = document
         self._bundled = bundled
         #: The work on a plan, once it has begun, of which session, and whether the plan before is of another document.
@@ -92,6 +93,7 @@ class Planning(QObject):
         self._pausing.setInterval(_PAUSE_MS)
         self._pausing.timeout.connect(self._settle)
         document.replaced.connect(self._on_document_replaced)
+        document.merge_ended.connect(self._settle)
         self._media = media
         self._reader = reader
         self._codec_of = codec_of
@@ -102,28 +104,28 @@ class Planning(QObject):
         self._playable: dict[int, tuple[Track, Track]] = {}
 
     def begin(self, continuous: bool = False) -> None:
-        """Plan the current session: now, or while edits keep coming (`continuous`), 50 ms after the last plan.
+        """Plan the current session: now, or while edits keep coming, 50 ms after the last plan.
 
-        While edits keep coming, a plan that was begun is made to its end before the next one: begun again at each edit,
-        it might never be ready.
+        Edits keep coming from the second of a series (`continuous`) on that has no pauses: the first may well be the
+        last, as a notch of the wheel. While they do, a plan that was begun is made to its end before the next one:
+        begun again at each edit, it might never be ready.
         """
-        self.pending = True
-        if not continuous:
+        self.pending, self.moving = True, continuous and self._pausing.isActive()
+        if continuous:
+            self._pausing.start()
+        else:
             self._pausing.stop()
+        if not self.moving:
             self._steps = None
             self.advance()
-            return
-        self._pausing.start()
-        if self._steps is None:
+        elif self._steps is None:
             self._plan_soon()
 
-    @property
-    def moving(self) -> bool:
-        """Whether edits keep coming, so that the plan of the current session will not stay."""
-        return self._pausing.isActive()
-
     def _settle(self) -> None:
-        if not self.pending:  # else the plan that is being made is the one that stays
+        """Edits have paused, or their series has ended: the plan that is made, or the next one, stays."""
+        self._pausing.stop()
+        moved, self.moving = self.moving, False
+        if moved and not self.pending:
             self.settled.emit()
 
     def advance(self) -> None:

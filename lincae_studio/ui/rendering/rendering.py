@@ -245,7 +245,7 @@ class Rendering(QObject):
         if here != self._render_position:  # called for every frame drawn during playback
             self._render_position = here
             self._client.set_playhead(sample, loop)
-            if not self._has_room:  # otherwise the whole session is already requested
+            if not self._all_requested:
                 self._request_mix()
 
     def retry_failed(self) -> None:
@@ -322,7 +322,7 @@ class Rendering(QObject):
 
     def _update_states(self) -> None:
         """Update the state of every audible chunk."""
-        self._has_room = self.store.has_room(self.plan)
+        self._all_requested = self.store.has_room(self.plan) and not self._planning.moving
         self.states = ChunkStates(self.store.states(self.plan))
 
     def _codec_of(self, session: Session) -> CodecInfo:

@@ -12,7 +12,7 @@ from lincae_studio.engine.rendering.render_store import RenderStore
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.rendering import idle_gate, planning, spare_time
 from tests.ui.conftest import LIMIT_MS, wait_rendered
-from tests.ui.drive import drag, move, press, release
+from tests.ui.drive import drag, move, press, release, wheel
 from tests.ui.look import heatmap, two_chunks
 
 pytestmark = pytest.mark.engine
@@ -69,6 +69,38 @@ def test_plans_in_passing_are_not_rendered_and_the_last_one_is(qtbot: QtBot, nar
     narrow.document.undo()
     assert keys(rendering.update_plan()) == before
     assert rendering.progress() == (2, 2), "still there"
+
+
+@pytest.mark.parametrize("gesture", ["key", "wheel", "drag"])
+def test_the_first_edit_of_a_gesture_is_rendered_at_once(qtbot: QtBot, narrow: MainWindow, gesture: str) -> None:
+    """A single notch of the wheel, step of a key or movement may be all that follows; the fader is still held here."""
+    before = narrow.document.session
+    fader = narrow.timeline.headers.header(before.tracks[0].id).gain
+    left, width, _ = fader._handle()
+    handle = left + width / 2
+    if gesture == "key":
+        fader.setFocus()
+        press(narrow, Qt.Key.Key_Right)
+    elif gesture == "wheel":
+        wheel(fader, 20, 8, 1)
+    else:
+        drag(fader, (handle, 8), (handle, 8), release=False)
+        move(fader, handle - 9, 8)
+    assert narrow.document.session != before
+    assert not narrow.rendering._planning.moving
+    wait_rendered(qtbot, narrow)
+    if gesture == "drag":
+        release(fader, handle - 9, 8)
+
+
+def test_letting_go_renders_the_last_edit_without_a_pause(qtbot: QtBot, narrow: MainWindow) -> None:
+    fader = narrow.timeline.headers.header(narrow.document.session.tracks[0].id).gain
+    middle = fader.width() // 2
+    drag(fader, (middle, 8), (middle - 9, 8), release=False)
+    qtbot.waitUntil(lambda: not narrow.rendering.planning, timeout=LIMIT_MS)
+    assert narrow.rendering.store.missing(narrow.rendering.plan) == [], "more movements may follow"
+    release(fader, middle - 9, 8)
+    wait_rendered(qtbot, narrow)
 
 
 def test_what_is_heard_is_rendered_while_a_fader_moves(qtbot: QtBot, narrow: MainWindow) -> None:
