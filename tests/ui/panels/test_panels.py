@@ -112,6 +112,7 @@ def test_several_clips_share_what_can_be_shared(inspected: MainWindow) -> None:
     assert [clip.fade_in_shape for clip in clips(inspected)] == ["s-curve", "s-curve", "linear"]
 
 
+@pytest.mark.qt_log_ignore("This plugin does not support (raise|grabbing)", extend=True)
 def test_a_name_is_reset_to_that_of_the_file(inspected: MainWindow) -> None:
     reset = inspected.inspector.reset_name
     assert not reset.isEnabled(), "it has the name of its file"
