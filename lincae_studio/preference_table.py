@@ -108,7 +108,7 @@ PREFERENCES: tuple[Preference, ...] = (
     Preference("follow_playhead", "General", "&Follow the playhead", "Scroll page by page during playback."),
     Preference("snap", "General", "&Snap", "Snap dragged edges to the targets chosen in View > Snap To."),
     Preference("wave_scale", "General", "Waveform sc&ale", "Show a scale in dB beside the waveforms."),
-    Preference("linearity_strip", "General", "&Linearity strip", "Show the linearity of each chunk above the ruler."),
+    Preference("linearity_strip", "General", "&Linearity strip", "Show the linearity of each chunk below the ruler."),
     Preference(
         "autosave_minutes",
         "Projects",
