@@ -186,7 +186,7 @@ CASES = (
 def simulation() -> str:
     """The outcomes of all cases."""
     lines = [
-        "| workers | hours | deaths | computing | computing in vain | load of what writes |",
+        "| workers | hours | deaths | computing | computing in vain | load of the writing process |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for case in CASES:
