@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pyqtgraph as pg
-from msgspec.structs import replace as changed
+from msgspec.structs import replace
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QPen
 from PySide6.QtWidgets import QGraphicsRectItem
@@ -25,6 +25,7 @@ from lincae_studio.ui.model.region_selection import Box, Pointed, RegionSelectio
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.gestures import DRAG_PX
+from lincae_studio.ui.views.region_area import Area
 from lincae_studio.ui.views.region_fades import FLAT, UPRIGHT, fade_items, faded, handle_at, handles, inner
 
 #: How near the pointer must be to an edge to take hold of it.
@@ -35,15 +36,12 @@ _SHARE_BY_KEY = 4
 
 _STEPS = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, 1), Qt.Key.Key_Down: (0, -1)}
 
-
-@dataclass(frozen=True)
-class Area:
-    """A rectangle of whole frames and channels: frames `[first, last)`, channels from `low` to `high`."""
-
-    first: int
-    last: int
-    low: int
-    high: int
+#: The edges that arrow keys move with a modifier; with none, they move the whole rectangle.
+_EDGES = {
+    Qt.KeyboardModifier.NoModifier: frozenset[str](),
+    Qt.KeyboardModifier.ShiftModifier: frozenset(("right", "top")),
+    Qt.KeyboardModifier.AltModifier: frozenset(("left", "bottom")),
+}
 
 
 @dataclass(frozen=True)
@@ -248,7 +246,7 @@ class RegionLayer(QObject):
             low, high = sorted((hold.row, row))
             self._preview = Area(first, last + 1, low, high)
         else:
-            self._preview = self._moved(hold.before, frame - hold.frame, row - hold.row, hold.edges)
+            self._preview = hold.before.moved(frame - hold.frame, row - hold.row, hold.edges, self._channels)
             for handle in hold.edges & (UPRIGHT | FLAT):
                 assert hold.region is not None, "a box has no fades"
                 self._faded = faded(hold.region, handle, (frame - hold.frame) * self._hop, row - hold.row)
@@ -286,18 +284,17 @@ class RegionLayer(QObject):
         """Whether a key is meant for the selected region or box, and not a shortcut of the window."""
         if self._owner() is None:
             return False
-        modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        plain, shift = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
+        modifiers, plain = _modifiers(event), Qt.KeyboardModifier.NoModifier
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             return modifiers == plain
         if self._selected.chosen is None and self._selected.box is None:
             return False
         if event.key() in _STEPS:
-            return modifiers in (plain, shift)
+            return modifiers in _EDGES
         return modifiers == plain and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace, Qt.Key.Key_Escape)
 
     def key(self, event: QKeyEvent, playhead: int) -> None:
-        """Move by a frame or channel with the arrows, resize with Shift, delete, let go; Return selects a rectangle."""
+        """Move by a frame or channel, resize with Shift or Alt, delete, let go; Return selects a rectangle."""
         owner, key = self._owner(), Qt.Key(event.key())
         found, box = self._selected.region, self._selected.box
         if owner is None:
@@ -317,10 +314,9 @@ class RegionLayer(QObject):
             part = region if region is not None else box
             assert part is not None, "one of them is selected"
             frames, channels = _STEPS[key]
-            resize = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-            edges = frozenset(("right", "top")) if resize else frozenset[str]()
-            moved = self._moved(self.area_of(part, whose), frames, channels, edges)
-            self._place(region, whose, moved, "Resize Region" if resize else "Move Region", "region keys")
+            edges = _EDGES[_modifiers(event)]
+            moved = self.area_of(part, whose).moved(frames, channels, edges, self._channels)
+            self._place(region, whose, moved, "Resize Region" if edges else "Move Region", "region keys")
 
     def _delete(self) -> None:
         if self._selected.chosen is None:
@@ -328,23 +324,6 @@ class RegionLayer(QObject):
             return
         owner, region_id = self._selected.chosen
         self._document.apply("Delete Region", lambda session: regions.remove(session, owner, [region_id]))
-
-    def _moved(self, area: Area, frames: int, channels: int, edges: frozenset[str]) -> Area:
-        """An area moved, or with some of its edges moved; at least one frame and one channel."""
-        most = self._channels - 1
-        if not edges:
-            frames = max(frames, -area.first)
-            channels = min(max(channels, -area.low), most - area.high)
-            return Area(area.first + frames, area.last + frames, area.low + channels, area.high + channels)
-        if "left" in edges:
-            area = replace(area, first=min(max(0, area.first + frames), area.last - 1))
-        if "right" in edges:
-            area = replace(area, last=max(area.last + frames, area.first + 1))
-        if "bottom" in edges:
-            area = replace(area, low=min(max(0, area.low + channels), area.high))
-        if "top" in edges:
-            area = replace(area, high=max(min(most, area.high + channels), area.low))
-        return area
 
     def _place(self, region: Region | None, owner: int, area: Area, text: str, sweep: str = "") -> None:
         """Give a region, or without one the box, this area. What it does not change stays exactly as it is."""
@@ -387,7 +366,7 @@ class RegionLayer(QObject):
             selected = (owner, region.id) == self._selected.chosen
             self._draw(area, text_of(region), selected, region.on)
             if selected and not regions.is_solo(region):
-                self._draw_fades(area, changed(region, **self._faded) if held else region)
+                self._draw_fades(area, replace(region, **self._faded) if held else region)
         box = self._selected.box
         if hold is not None and hold.region is None and self._preview is not None:
             self._draw(self._preview, "", True, True, dashed=True)
@@ -440,6 +419,11 @@ class RegionLayer(QObject):
         item.setZValue(5)
         self._plot.addItem(item, ignoreBounds=True)
         self._items.append(item)
+
+
+def _modifiers(event: QKeyEvent) -> Qt.KeyboardModifier:
+    """The modifiers of a key, without the one that says that it is on the keypad."""
+    return event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
 
 
 def text_of(region: Region) -> str:

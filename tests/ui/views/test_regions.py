@@ -21,6 +21,7 @@ from tests.ui.conftest import LIMIT_MS, PX, wait_rendered
 from tests.ui.drive import click, drag, hover, press, right_click
 from tests.ui.look import heatmap, pixels
 
+ALT = Qt.KeyboardModifier.AltModifier
 CTRL_ALT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 ESCAPE, DELETE = Qt.Key.Key_Escape, Qt.Key.Key_Delete
@@ -187,6 +188,11 @@ def test_arrow_keys_move_and_resize_the_selected_region(shown: MainWindow) -> No
     resized = only(shown)
     assert (resized.start, resized.end, resized.low) == (moved.start, moved.end - 256, moved.low)
     assert resized.high == moved.high - 1
+    for key in (Qt.Key.Key_Left, Qt.Key.Key_Left, Qt.Key.Key_Down):
+        press(shown, key, ALT)
+    lengthened = only(shown)
+    assert (lengthened.start, lengthened.low) == (resized.start - 512, resized.low - 1)
+    assert (lengthened.end, lengthened.high) == (resized.end, resized.high)
     assert shown.transport.position == playhead, "the keys did not seek"
     press(shown, DELETE)
     assert shown.document.session.master.regions == ()
