@@ -14,6 +14,7 @@ from lincae_studio.codecs import registry
 from lincae_studio.codecs.lincae import pretrained
 from lincae_studio.engine.analysis.learning import LEAST_R2, Learned, example, learn
 from lincae_studio.engine.analysis.learning_words import band_texts, channels_text, figure, notes, verdict
+from lincae_studio.engine.analysis.regression import Sums
 from lincae_studio.engine.planning.inserts import digest_of
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.rendering.renderer import Rendered
@@ -287,3 +288,21 @@ def test_words() -> None:
     assert channels_text(replace(found.operator, reach=2)) == "its own channel and 2 on each side"
     assert channels_text(replace(found.operator, reach=63)) == "all channels"
     assert channels_text(replace(found.operator, reach=0)) == "its own channel"
+
+
+def test_what_is_measured_shares_no_samples_with_what_was_fitted() -> None:
+    """Frames overlap: the first one of each part reaches into the part before, and counts nowhere."""
+    past, future, frames = 2, 1, 600
+    codec = registry.info("mdct-2x")
+    sums = Sums.of(codec, frames, past, future)
+    before = noise(1, codec.dim * (past + frames + future)).reshape(1, codec.dim, -1)
+    after = before[:, :, past : past + frames].copy()
+    after[:, :, :: sums.block] = np.nan
+    for first in range(0, frames, 70):  # as they come, in pieces that do not end where parts do
+        last = min(first + 70, frames)
+        sums.add(first, before[:, :, first : last + past + future], after[:, :, first:last])
+    parts = -(-frames // sums.block)
+    assert sums.block > 1
+    assert int(sums.counts.sum()) == frames - parts
+    assert np.isfinite(sums.energies).all()
+    assert all(np.isfinite(products.targets).all() for products in sums.products)
