@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QPainter, QPixmap
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from lincae_studio.media.loudness import SILENT, Loudness
 from lincae_studio.session import edits
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
@@ -161,3 +162,25 @@ def test_meters_move_during_playback_and_then_rest(qtbot: QtBot, song: MainWindo
     press(song, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: headers[ids[1]].meter.resting and not song.metering._clock.isActive(), timeout=LIMIT_MS)
     assert song.timeline.mix_meter.resting
+
+
+@pytest.mark.engine
+def test_starting_again_forgets_what_was_measured_before(qtbot: QtBot, song: MainWindow) -> None:
+    headers, loudness = dict(song.timeline.headers.headers()), list[Loudness]()
+    song.metering.loudness_changed.connect(loudness.append)
+    meters = [song.timeline.mix_meter, *(header.meter for header in headers.values())]
+    press(song, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: all(meter.figure for meter in meters) and bool(loudness), timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: loudness[-1].integrated > SILENT, timeout=LIMIT_MS)
+    press(song, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: not song.metering._clock.isActive(), timeout=LIMIT_MS)
+    assert all(meter.figure for meter in meters), "the highest levels stay until playback starts again"
+    for track in headers:
+        song.document.apply("Mute", lambda s, track=track: edits.set_track_mute(s, track, True))
+    loudness.clear()
+    press(song, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: bool(loudness), timeout=LIMIT_MS)
+    assert [meter.figure for meter in meters] == [""] * len(meters)
+    assert loudness[0].integrated == SILENT
+    assert loudness[0].true_peak == SILENT
+    press(song, Qt.Key.Key_Space)
