@@ -27,7 +27,7 @@ from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.packages import require
 from lincae_studio.codecs.resampled import at_rate, info_at
 from lincae_studio.errors import CodecError, StudioError, os_error_reason
-from lincae_studio.session.model import DEFAULT_RATE, RATES
+from lincae_studio.session.model import DEFAULT_RATE, RATES, Session
 
 #: One line per family: the module in this package whose `FAMILY` it is, in the order in which lists show their codecs.
 _FAMILIES = (
@@ -83,6 +83,13 @@ def info(codec: str, computation: Computation = AUTO) -> CodecInfo:
         CodecError: when there is no such codec (the message lists the ids), or its folder is damaged.
     """
     return _find(codec, computation)[1].info
+
+
+def read_ahead(session: Session) -> Session:
+    """The session, once its codec's folder has been read as far as infos need it. For jobs: weights may be hashed."""
+    with contextlib.suppress(StudioError):  # reported where the codec is used
+        for_session(session.codec, rate=session.rate)
+    return session
 
 
 def family_of(codec: str) -> Family:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.media.store import MediaStore
-from lincae_studio.ui.commands import projects
+from lincae_studio.ui.jobs import reading
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.theme import apply_theme
 from tests.helpers import noise, tone, write_audio
@@ -35,7 +35,7 @@ LIMIT_MS = 30_000
 @pytest.fixture(autouse=True)
 def _no_surprises(monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_questions(monkeypatch)
-    monkeypatch.setattr(projects, "PATIENCE_S", LIMIT_MS / 1000)  # however loaded the machine is
+    monkeypatch.setattr(reading, "PATIENCE_S", LIMIT_MS / 1000)  # however loaded the machine is
 
 
 @pytest.fixture

@@ -15,17 +15,16 @@ from lincae_studio.defaults import UNTITLED
 from lincae_studio.descriptors import Reserve
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.errors import ProjectError, StudioError
-from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.paths import home, in_resources, resource
 from lincae_studio.session import files, recovery, versions
 from lincae_studio.session.model import Rate, Session
-from lincae_studio.session.recovery import Leftover
+from lincae_studio.session.recovery import Leftover, Recovered
 from lincae_studio.session.versions import Version
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.bundles import BundleController
 from lincae_studio.ui.dialogs.recovery import RecoveryDialog, VersionsDialog
 from lincae_studio.ui.dialogs.save_file import file_to_write
-from lincae_studio.ui.jobs.document_jobs import DocumentJobs
+from lincae_studio.ui.jobs.reading import Reading
 from lincae_studio.ui.model.autosave import Autosave
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
@@ -42,9 +41,6 @@ BUNDLE_FILTER = f"Latent bundle (*{files.BUNDLE_SUFFIX})"
 _OPEN_FILTER = f"Projects and bundles (*{files.SUFFIX} *{files.BUNDLE_SUFFIX} *{files.DAWPROJECT_SUFFIX})"
 
 DEMO_PROJECT = "demo/paper_lanterns.lincae"
-
-#: A project that is read within this time opens at once, without a dialog.
-PATIENCE_S = 0.05
 
 #: Topic of the message about a recovered session: it is over when the session is saved, or another is opened.
 _RECOVERED = "recovered session"
@@ -98,7 +94,7 @@ class ProjectCommands(QObject):
         #: The folder that an untitled document comes from.
         self._origin: Path | None = None
         self._reserve = Reserve()
-        self._reading = DocumentJobs(document, window, messages.error)
+        self._reading = Reading(document, window, messages.error, self.may_leave)
         document.at_close(self._reserve.close)
         for over in (document.saved, document.replaced):
             over.connect(lambda: messages.resolve(_RECOVERED))
@@ -199,23 +195,17 @@ class ProjectCommands(QObject):
         if files.is_bundle(path):
             self._open_bundle(path, then)
             return
-        before = self._document.session
-        self._reading.abandon()
-
-        def work(_report: ReportProgress, cancel: CancelToken) -> tuple[Session, CancelToken]:
-            return files.load(path), cancel
-
-        def done(result: tuple[Session, CancelToken]) -> None:
-            session, cancel = result
-            # The document may have been edited while the project was read.
-            if not cancel.cancelled and (self._document.session is before or self.may_leave()):
-                self._show_project(session, path, untitled, then)
 
         def ended() -> None:
             if not os.path.exists(path):
                 self._forget_recent(path)
 
-        self._reading.run(work, f"Opening {path.name}", done, ended=ended, patience_s=PATIENCE_S)
+        self._reading.start(
+            f"Opening {path.name}",
+            lambda: registry.read_ahead(files.load(path)),
+            lambda session: self._show_project(session, path, untitled, then),
+            ended,
+        )
 
     def _show_project(self, session: Session, path: Path, untitled: bool, then: Callable[[], None]) -> None:
         if not untitled and not self._autosave.lock(path):
@@ -367,13 +357,16 @@ class ProjectCommands(QObject):
             focus.clearFocus()
 
     def _on_recovered(self, leftover: Leftover) -> None:
-        if not self.may_leave():
-            return
-        try:
+        def load() -> Recovered:
             found = recovery.recover(leftover.folder)
-        except StudioError as error:
-            self._messages.error(error)
-            return
+            registry.read_ahead(found.session)
+            return found
+
+        title = f"Recovering {leftover.info.title}"
+        if self.may_leave():
+            self._reading.start(title, load, lambda found: self._show_recovered(leftover, found))
+
+    def _show_recovered(self, leftover: Leftover, found: Recovered) -> None:
         project = Path(leftover.info.project) if leftover.info.project else None
         self._replace(found.session, None, f"{leftover.info.title} (recovered)", modified=True, origin=project)
         self._autosave.set_recovered_from(leftover.folder)
@@ -389,12 +382,12 @@ class ProjectCommands(QObject):
         project = self._document.path
         if project is None or not self.may_leave():
             return
-        try:
-            session = versions.load(version, project)
-        except StudioError as error:
-            self._messages.error(error)
-            return
-        self.open_copy(session, f"{project.stem} (earlier)", project)
+        title = f"{project.stem} (earlier)"
+        self._reading.start(
+            f"Opening {title}",
+            lambda: registry.read_ahead(versions.load(version, project)),
+            lambda session: self.open_copy(session, title, project),
+        )
 
     def _replace(
         self,

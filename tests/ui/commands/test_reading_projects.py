@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,16 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from lincae_studio import paths
+from lincae_studio.codecs.diffusers import folder
+from lincae_studio.codecs.folders import file_sha256
+from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files
+from lincae_studio.session.journal import Journal
 from lincae_studio.session.model import Session
-from lincae_studio.ui.commands import projects
+from lincae_studio.ui.dialogs.recovery import RecoveryDialog
+from lincae_studio.ui.jobs import reading
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.rendering import planning, spare_time
@@ -25,7 +32,7 @@ from tests.ui.drive import press
 @pytest.fixture
 def slow(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> MainWindow:
     """The window, which treats every project as slow to read."""
-    monkeypatch.setattr(projects, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(reading, "PATIENCE_S", 0.0)
     return window
 
 
@@ -130,3 +137,35 @@ def test_audio_is_loading_until_it_is_planned(
     loading = states.index((True, 1))
     assert states[-1] == (False, 0)
     assert (False, 1) not in states[loading:], "it is never called missing"
+
+
+@pytest.mark.parametrize("way", ["opened", "recovered"])
+def test_weights_of_a_folder_are_hashed_in_a_job(
+    qtbot: QtBot, slow: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    threads: list[str] = []
+
+    def hashed(path: Path, *_: object) -> str:
+        threads.append(threading.current_thread().name)
+        return file_sha256(path)
+
+    monkeypatch.setattr(folder, "file_sha256", hashed)
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / CONFIG_NAME).write_text('{"_class_name": "AutoencoderOobleck"}')
+    (model / folder.WEIGHTS_NAME).write_bytes(b"not read by the window")
+    session = edits.set_codec(missing_clips(2, 2), str(model))
+    if way == "opened":
+        files.save(session, tmp_path / "ballad.lincae")
+        slow.open_project(tmp_path / "ballad.lincae")
+    else:
+        kept = Journal(paths.recovery_dirs()[0], lambda error: pytest.fail(str(error)))
+        kept.record(session, "Codec", "ballad", None)
+        assert kept.settle()
+        kept.close(keep=True)
+        slow.actions_by_id["recover"].trigger()
+        [dialog] = slow.findChildren(RecoveryDialog)
+        dialog.open_chosen()
+    read(qtbot, slow)
+    assert slow.rendering.update_plan().codec.title == "model"
+    assert threads == ["job"]
