@@ -64,6 +64,7 @@ from lincae_studio.ui.panels.region_table import RegionTable
 from lincae_studio.ui.panels.snapshots import SnapshotPanel
 from lincae_studio.ui.plain_text import in_title
 from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.rendering.analyses import Analyses
 from lincae_studio.ui.rendering.engine_settings import EngineSettings
 from lincae_studio.ui.rendering.last_check import LastCheck
 from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
@@ -233,20 +234,9 @@ class MainWindow(QMainWindow):
             document, self.preferences, projects, self.importer, self.codecs, self.timeline, messages, self
         )
         self.session_commands = SessionCommands(document, selection, rendering, transport, self)
-        self.compare_commands = CompareCommands(
-            document,
-            selection,
-            rendering,
-            self.last_check,
-            media,
-            transport,
-            lambda: self.exporter.folder,
-            messages,
-            self,
-        )
-        self.operator_commands = OperatorCommands(
-            document, selection, rendering, lambda: self.exporter.folder, messages, self
-        )
+        analyses = partial(Analyses, document, selection, rendering, messages, lambda: self.exporter.folder, self)
+        self.compare_commands = CompareCommands(analyses(), self.last_check, media, transport)
+        self.operator_commands = OperatorCommands(analyses())
         self.sample_rate = SampleRateCommands(document, media, messages, self)
         self.sample_rate.audio_missing.connect(self.importer.find_media)
         self.application_commands = ApplicationCommands(self.preferences, transport, messages, self.actions_by_id, self)

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-
-from PySide6.QtWidgets import QWidget
 
 from lincae_studio.session import operators
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.actions.rows.track import LISTED_INSERTS
-from lincae_studio.ui.jobs.document_jobs import DocumentJobs
-from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.notify import MessageBar
-from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.rendering.analyses import Analyses
 
 # Dialogs are imported when they are first opened, so that the window starts faster.
 
@@ -22,27 +15,12 @@ from lincae_studio.ui.rendering.rendering import Rendering
 class OperatorCommands:
     """Opens the windows, and sets the inserts of the selected tracks."""
 
-    def __init__(
-        self,
-        document: Document,
-        selection: Selection,
-        rendering: Rendering,
-        folder: Callable[[], Path],
-        messages: MessageBar,
-        window: QWidget,
-    ) -> None:
-        """`folder`: the folder in which file dialogs start."""
-        self._document = document
-        self._selection = selection
-        self._rendering = rendering
-        self._folder = folder
-        self._messages = messages
-        self._window = window
-        self._jobs = DocumentJobs(document, window, messages.error)
+    def __init__(self, analyses: Analyses) -> None:
+        self._analyses = analyses
 
     @property
     def busy(self) -> bool:
-        return self._jobs.busy
+        return self._analyses.busy
 
     @property
     def handlers(self) -> Handlers:
@@ -55,20 +33,21 @@ class OperatorCommands:
     def on_learn(self) -> None:
         from lincae_studio.ui.dialogs.learn_operator import LearnDialog
 
-        LearnDialog(self._document, self._selection, self._rendering, self._jobs, self._window).show()
+        LearnDialog(self._analyses).show()
 
     def on_operators(self) -> None:
         from lincae_studio.ui.dialogs.operators import OperatorsDialog
 
-        OperatorsDialog(self._document, self.on_learn, self._folder, self._messages, self._window).show()
+        OperatorsDialog(self._analyses, self.on_learn).show()
 
     def _chooser(self, number: int) -> Callable[[], None]:
         return lambda: self._choose(number)
 
     def _choose(self, number: int) -> None:
         """Let the operator with this number in the list, or with 0 none, be the insert of the selected tracks."""
-        lead, known = self._selection.track, self._document.session.operators
+        document, selection = self._analyses.document, self._analyses.selection
+        lead, known = selection.track, document.session.operators
         if lead is None or number > len(known):
             return
-        chosen, operator_id = self._selection.targets(lead), known[number - 1].id if number else 0
-        self._document.apply("Change Insert", lambda session: operators.set_insert(session, chosen, operator_id))
+        chosen, operator_id = selection.targets(lead), known[number - 1].id if number else 0
+        document.apply("Change Insert", lambda session: operators.set_insert(session, chosen, operator_id))

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QTableWidgetItem, QWidget
+from PySide6.QtWidgets import QTableWidgetItem
 
 from lincae_studio import atomic
 from lincae_studio.engine.analysis.check_words import amount_text, sentence, summary, table
 from lincae_studio.engine.analysis.checking import check_stems
 from lincae_studio.engine.analysis.findings import CheckResult
+from lincae_studio.engine.analysis.grams import Provide
 from lincae_studio.engine.analysis.residual_session import residual_session
 from lincae_studio.engine.export.mixdown import mixdown
 from lincae_studio.engine.planning.plan import make_plan
@@ -25,13 +26,9 @@ from lincae_studio.session.times import format_time
 from lincae_studio.ui.dialogs.comparison import ComparisonDialog
 from lincae_studio.ui.dialogs.residual_picture import ResidualPicture
 from lincae_studio.ui.dialogs.save_file import file_to_write
-from lincae_studio.ui.jobs.document_jobs import DocumentJobs
-from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.rendering.analyses import Analyses
 from lincae_studio.ui.rendering.last_check import LastCheck
-from lincae_studio.ui.rendering.rendering import Rendering
 
 _ABOUT = (
     "Compares a master with its stems: all other tracks that have clips. They are aligned and their levels are matched "
@@ -44,25 +41,9 @@ _KINDS = "CSV table (*.csv);;HTML page (*.html)"
 class CheckDialog(ComparisonDialog):
     """Lists findings; choosing one goes there and selects its tracks."""
 
-    def __init__(
-        self,
-        document: Document,
-        selection: Selection,
-        rendering: Rendering,
-        last_check: LastCheck,
-        media: MediaStore,
-        transport: Transport,
-        folder: Callable[[], Path],
-        jobs: DocumentJobs,
-        messages: MessageBar,
-        parent: QWidget,
-    ) -> None:
+    def __init__(self, analyses: Analyses, last_check: LastCheck, media: MediaStore, transport: Transport) -> None:
         super().__init__(
-            document,
-            selection,
-            rendering,
-            jobs,
-            parent,
+            analyses,
             title="Check Against Master",
             about=_ABOUT,
             track_label="&Master",
@@ -73,10 +54,7 @@ class CheckDialog(ComparisonDialog):
         self._last_check = last_check
         self._media = media
         self._transport = transport
-        self._folder = folder
-        self._messages = messages
-        self.found: CheckResult | None = None
-        self.picture = ResidualPicture(document.session.rate, self)
+        self.picture = ResidualPicture(self._document.session.rate, self)
         self.rows.insertWidget(self.rows.count() - 1, self.picture)
         self.residual_button = self.add_button(
             "Make &Residual Track…", "Decode what the stems lack of the master to a file, and add it as a track"
@@ -87,27 +65,14 @@ class CheckDialog(ComparisonDialog):
         self.table.itemSelectionChanged.connect(self._on_selected)
         self.table.itemClicked.connect(self._on_clicked)
         self.picture.seek.connect(transport.seek_and_show)
+        self.order_tabs(self.track, self.run_button, self.table, self.picture)
 
-    def work(self, chosen: int, others: Sequence[int]) -> Callable[[ReportProgress, CancelToken], CheckResult]:
-        rendering, owner = self._rendering, self._jobs
+    def work(self, chosen: int, others: Sequence[int]) -> Callable[[Provide, ReportProgress, CancelToken], CheckResult]:
+        rendering = self._rendering
         session, codec = rendering.playable(self._document.session), rendering.update_plan().codec
-
-        def check(report: ReportProgress, cancel: CancelToken) -> CheckResult:
-            try:
-                return check_stems(
-                    session,
-                    chosen,
-                    others,
-                    codec,
-                    rendering.audio,
-                    lambda chunks: rendering.requests.wait_for_probes(owner, chunks, cancel),
-                    report,
-                    cancel,
-                )
-            finally:
-                rendering.requests.analyse(owner, ())
-
-        return check
+        return lambda provide, report, cancel: check_stems(
+            session, chosen, others, codec, rendering.audio, provide, report, cancel
+        )
 
     def show_result(self, result: CheckResult | None) -> None:
         self.found = result
@@ -164,7 +129,7 @@ class CheckDialog(ComparisonDialog):
                 return ""
             return ".html" if "*.html" in chosen_filter else ".csv"
 
-        suggested = self._folder() / f"{self._document.title} check.csv"
+        suggested = self._analyses.folder() / f"{self._document.title} check.csv"
         path = file_to_write(self, "Save Report", suggested, _KINDS, lacking)
         if path is None:
             return
@@ -176,15 +141,15 @@ class CheckDialog(ComparisonDialog):
             atomic.write_bytes(path, text.encode())
         except OSError as error:
             reason, remedy = os_error_reason(error, path)
-            self._messages.error(ExportError(f"cannot write {path}: {reason}", remedy))
+            self._analyses.messages.error(ExportError(f"cannot write {path}: {reason}", remedy))
             return
-        self._messages.info(f"Wrote {path}")
+        self._analyses.messages.info(f"Wrote {path}")
 
     def _on_residual(self) -> None:
         result, document, rendering = self.found, self._document, self._rendering
-        if result is None or self._jobs.busy:
+        if result is None or self._analyses.busy:
             return
-        suggested = self._folder() / f"{document.title} residual.wav"
+        suggested = self._analyses.folder() / f"{document.title} residual.wav"
         path = file_to_write(
             self, "Make Residual Track", suggested, "WAV file (*.wav)", lambda path, _: "" if path.suffix else ".wav"
         )
@@ -192,24 +157,17 @@ class CheckDialog(ComparisonDialog):
             return
         used = {Path(media.path) for media in document.session.media}
         if path in used:
-            self._messages.error(ExportError(f"{path} is an audio file of this project", "Choose another name"))
+            problem = ExportError(f"{path} is an audio file of this project", "Choose another name")
+            self._analyses.messages.error(problem)
             return
         master, *stems = self._compared
         session = rendering.playable(document.session)
         plan = make_plan(residual_session(session, master, stems, result), rendering.update_plan().codec)
-        owner, store, rate = self._jobs, self._media, session.rate
+        store, rate = self._media, session.rate
 
-        def work(report: ReportProgress, cancel: CancelToken) -> Media:
-            try:
-                mixdown(
-                    plan,
-                    lambda chunk: rendering.requests.wait_for_probes(owner, [chunk], cancel)[0],
-                    path,
-                    progress=share_of(report, 0.0, 0.8, label="Decoding"),
-                    cancel=cancel,
-                )
-            finally:
-                rendering.requests.analyse(owner, ())
+        def work(provide: Provide, report: ReportProgress, cancel: CancelToken) -> Media:
+            decoding = share_of(report, 0.0, 0.8, label="Decoding")
+            mixdown(plan, lambda chunk: provide([chunk])[0], path, progress=decoding, cancel=cancel)
             return store.import_file(path, share_of(report, 0.8, 1.0, label="Reading"), cancel, rate=rate)
 
         def done(media: Media) -> None:
@@ -218,6 +176,7 @@ class CheckDialog(ComparisonDialog):
                 return edits.add_clip(session, session.tracks[-1].id, media, 0)
 
             self._made.add(document.session.next_id)
-            document.apply("Make Residual Track", add)
+            if document.apply("Make Residual Track", add):
+                self.say(f"{summary(result, session)} The track Residual has what the stems lack.")
 
-        self._jobs.run(work, "Make Residual Track", done)
+        self.start(work, "Make Residual Track", done)

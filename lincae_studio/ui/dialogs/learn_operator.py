@@ -5,43 +5,20 @@ Main thread; not modal. What was learned is shown with its figures, and is added
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec.structs import replace
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QDialog,
-    QDialogButtonBox,
-    QFormLayout,
-    QHBoxLayout,
-    QHeaderView,
-    QLineEdit,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLineEdit
 
-from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.analysis.learning import RIDGES, Learned, example, learn
 from lincae_studio.engine.analysis.learning_words import band_texts, channels_text, notes, verdict
 from lincae_studio.errors import EditError
-from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.session import operators
 from lincae_studio.session.model import MAX_REACH_FRAMES, Clip
 from lincae_studio.session.times import format_time
-from lincae_studio.ui import theme
-from lincae_studio.ui.dialogs.growing_label import GrowingLabel
+from lincae_studio.ui.dialogs.analysis import AnalysisDialog
 from lincae_studio.ui.dialogs.number_field import NumberField
-from lincae_studio.ui.jobs.document_jobs import DocumentJobs
-from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.model.window_state import resize_on_screen
 from lincae_studio.ui.plain_text import shown
-from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.rendering.analyses import Analyses
 
 _ABOUT = (
     "Learns what an equaliser, a room or another linear process does, from the same audio before and after it: a "
@@ -53,26 +30,20 @@ _ABOUT = (
 _TOO_FEW = "Put the audio before the process on one track, and the audio after it on another."
 
 
-class LearnDialog(QDialog):
+class LearnDialog(AnalysisDialog):
     """Two clips or tracks to choose, the frames, a button that starts the job, and what was found."""
 
-    def __init__(
-        self,
-        document: Document,
-        selection: Selection,
-        rendering: Rendering,
-        jobs: DocumentJobs,
-        parent: QWidget,
-    ) -> None:
-        super().__init__(parent)
-        self._document = document
-        self._selection = selection
-        self._rendering = rendering
-        self._jobs = jobs
-        self._open = True
-        self.found: Learned | None = None
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("New Operator from Examples")
+    def __init__(self, analyses: Analyses) -> None:
+        super().__init__(
+            analyses,
+            title="New Operator from Examples",
+            about=_ABOUT,
+            run_label="&Learn",
+            columns=("Channels", "Held-out R²"),
+            table_name="Held-out R² by channels",
+            size=(620, 700),
+        )
+        self._codec = self._rendering.update_plan().codec
         self.before, self.after = QComboBox(self), QComboBox(self)
         for box in (self.before, self.after):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -88,110 +59,59 @@ class LearnDialog(QDialog):
         self.ridge.addItem("Automatic", None)
         for ridge in RIDGES:
             self.ridge.addItem(f"{ridge:g}", ridge)
-        self.learn_button = QPushButton("&Learn", self)
-        self.learn_button.setDefault(True)
-        self.message = GrowingLabel("", self)
-        self.table = QTableWidget(0, 2, self)
-        self.table.setHorizontalHeaderLabels(["Channels", "Held-out R²"])
-        self.table.setAccessibleName("Held-out R² by channels")
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setTabKeyNavigation(False)
-        self.table.verticalHeader().hide()
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.name = QLineEdit(self)
         self.name.setMaxLength(400)
         self.name.setPlaceholderText("Equaliser")
-        self.buttons = QDialogButtonBox(self)
-        self.add_button = self.buttons.addButton("&Add Operator", QDialogButtonBox.ButtonRole.ActionRole)
-        self.add_button.setAutoDefault(False)
-        self.add_button.setToolTip("Add it to the session, as a choice for the inserts of tracks")
-        self.buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
-        self.buttons.rejected.connect(self.close)
+        self.use_button = self.add_button("&Add Operator", "Add it to the session, to choose it as an insert of tracks")
+        self.use_button.clicked.connect(self._on_add)
         self._lay_out()
-        resize_on_screen(self, 620, 700)
-        self.learn_button.clicked.connect(self.run)
-        self.add_button.clicked.connect(self._on_add)
         for box in (self.before, self.after):
             box.currentIndexChanged.connect(self._on_changed)
         for field in (self.past, self.future):
             field.valueChanged.connect(self._on_changed)
         self.ridge.currentIndexChanged.connect(self._on_changed)
-        document.changed.connect(self._on_document_changed)
-        document.replaced.connect(self.close)
         self._fill()
         self._choose_selected()
-        self._show(None)
+        self.show_result(None)
 
     def run(self) -> None:
         """Start learning."""
-        if self._jobs.busy or self._problem():
+        if self._analyses.busy or self._problem():
             return
-        self._show(None)
+        self.show_result(None)
         self.say("")
-        rendering, owner = self._rendering, self._jobs
-        session, codec = rendering.playable(self._document.session), rendering.update_plan().codec
+        rendering = self._rendering
+        session, self._codec = rendering.playable(self._document.session), rendering.update_plan().codec
         past, future, ridge = self.past.whole, self.future.whole, self.ridge.currentData()
         pair = example(session, self.before.currentData(), self.after.currentData())
         if not all(rendering.readable(media.digest) for media in pair.media):
             self.say("The audio of a clip is missing, or is not processed yet. Find it, or wait for it.")
             return
-
-        def work(report: ReportProgress, cancel: CancelToken) -> tuple[Learned, CodecInfo]:
-            try:
-                return learn(
-                    pair,
-                    codec,
-                    rendering.audio,
-                    lambda chunks: rendering.requests.wait_for_probes(owner, chunks, cancel),
-                    past,
-                    future,
-                    ridge,
-                    report,
-                    cancel,
-                ), codec
-            finally:
-                rendering.requests.analyse(owner, ())
-
-        self.learn_button.setEnabled(False)
-        self._jobs.run(
-            work,
-            self.windowTitle(),
-            self._on_learned,
-            cancelled=lambda: self.say("Cancelled."),
-            ended=self._follow,
+        codec = self._codec
+        self.start(
+            lambda provide, report, cancel: learn(
+                pair, codec, rendering.audio, provide, past, future, ridge, report, cancel
+            )
         )
 
-    def say(self, text: str) -> None:
-        """Show sentences above the table."""
-        if self._open:
-            self.message.setText(shown(text))
-
     def _lay_out(self) -> None:
-        text = GrowingLabel(_ABOUT, self)
-        theme.dim(text)
         form = QFormLayout()
         form.addRow("&Before the process", self.before)
         form.addRow("A&fter the process", self.after)
-        codec = self._rendering.update_plan().codec
-        each = f"{1000 * codec.hop / codec.sample_rate:.1f} ms each"
+        each = f"{1000 * self._codec.hop / self._codec.sample_rate:.1f} ms each"
         form.addRow(f"Frames bac&k, {each}", self.past)
         form.addRow(f"Frames a&head, {each}", self.future)
         form.addRow("&Ridge weight", self.ridge)
         learn_row = QHBoxLayout()
         learn_row.addStretch(1)
-        learn_row.addWidget(self.learn_button)
+        learn_row.addWidget(self.run_button)
         named = QFormLayout()
         named.addRow("&Name", self.name)
-        rows = QVBoxLayout(self)
-        rows.setSpacing(10)
-        rows.addWidget(text)
-        rows.addLayout(form)
-        rows.addLayout(learn_row)
-        rows.addWidget(self.message)
-        rows.addWidget(self.table, 1)
-        rows.addLayout(named)
-        rows.addWidget(self.buttons)
+        self.rows.insertLayout(1, form)
+        self.rows.insertLayout(2, learn_row)
+        self.rows.insertLayout(self.rows.count() - 1, named)
+        fields = self.before, self.after, self.past, self.future, self.ridge
+        self.order_tabs(*fields, self.run_button, self.table, self.name)
 
     def _fill(self) -> None:
         """List the selected clips, if they are two, and the tracks with clips."""
@@ -238,34 +158,22 @@ class LearnDialog(QDialog):
             return f"{error.problem[:1].upper()}{error.problem[1:]}."
         return ""
 
-    def _follow(self) -> None:
-        if self._open:
-            self.learn_button.setEnabled(not self._jobs.busy and not self._problem())
+    def follow(self) -> None:
+        self.run_button.setEnabled(not self._analyses.busy and not self._problem())
 
-    def _show(self, found: Learned | None) -> None:
-        """Show what was learned, or that there is nothing (any more)."""
-        self.found = found
-        accepted = found is not None and found.accepted
-        self.add_button.setEnabled(accepted)
-        self.add_button.setDefault(accepted)
-        self.learn_button.setDefault(not accepted)
-        rows = band_texts(found.operator) if found is not None else []
-        self.table.setRowCount(len(rows))
-        for row, texts in enumerate(rows):
-            for column, text in enumerate(texts):
-                self.table.setItem(row, column, QTableWidgetItem(text))
-        self._follow()
-        if found is None:
+    def show_result(self, result: Learned | None) -> None:
+        self.found = result
+        accepted = result is not None and result.accepted
+        self.offer(self.use_button, accepted)
+        self.follow()
+        if result is None:
+            self.fill(())
             self.say(self._problem())
-
-    def _on_learned(self, result: object) -> None:
-        if not self._open:
             return
-        found, codec = _result(result)
-        self._show(found)
-        made = f"Each channel is made of {channels_text(found.operator)}; ridge {found.ridge:g}."
-        self.say(" ".join([verdict(found), *notes(found, codec), *([made] if found.accepted else [])]))
-        if found.accepted:
+        self.fill(band_texts(result.operator))
+        made = f"Each channel is made of {channels_text(result.operator)}; ridge {result.ridge:g}."
+        self.say(" ".join([verdict(result), *notes(result, self._codec), *([made] if accepted else [])]))
+        if accepted:
             self.name.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_add(self) -> None:
@@ -274,31 +182,16 @@ class LearnDialog(QDialog):
         name = self.name.text().strip() or self.name.placeholderText()
         made = replace(self.found.operator, name=name)
         if self._document.apply("New Operator", lambda session: operators.add(session, made)):
-            self._show(None)
+            self.show_result(None)
             self.say(f"Added. Choose it as the insert of a track, with its fx button or in Track > Insert: {name}.")
 
     def _on_changed(self, *_: object) -> None:
         """Another example, or other frames: what was learned is not of these."""
-        self._show(None)
+        self.show_result(None)
 
     def _on_document_changed(self, *_: object) -> None:
         chosen = self.before.currentData(), self.after.currentData()
         self._fill()
         if (self.before.currentData(), self.after.currentData()) != chosen:
-            self._show(None)
-        self._follow()
-
-    # Qt overrides
-
-    def done(self, result: int) -> None:
-        self._open = False
-        super().done(result)
-
-    def closeEvent(self, event: Any) -> None:
-        self._open = False
-        super().closeEvent(event)
-
-
-def _result(result: Any) -> tuple[Learned, CodecInfo]:
-    found, codec = result
-    return found, codec
+            self.show_result(None)
+        self.follow()

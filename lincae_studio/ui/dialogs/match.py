@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QLabel
 
+from lincae_studio.engine.analysis.grams import Provide
 from lincae_studio.engine.analysis.match_words import balances, level_text, match_notes, pan_text
 from lincae_studio.engine.analysis.reference_match import (
     MAX_SMOOTHING_S,
@@ -18,10 +19,7 @@ from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.session.balance import set_balance
 from lincae_studio.ui.dialogs.comparison import ComparisonDialog
 from lincae_studio.ui.dialogs.number_field import NumberField
-from lincae_studio.ui.jobs.document_jobs import DocumentJobs
-from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.rendering.analyses import Analyses
 
 _ABOUT = (
     "Finds how loud each other track, and where in stereo, is in the reference at each time, by least squares on their "
@@ -32,20 +30,9 @@ _ABOUT = (
 class MatchDialog(ComparisonDialog):
     """Shows the levels that were found; applying them is one edit."""
 
-    def __init__(
-        self,
-        document: Document,
-        selection: Selection,
-        rendering: Rendering,
-        jobs: DocumentJobs,
-        parent: QWidget,
-    ) -> None:
+    def __init__(self, analyses: Analyses) -> None:
         super().__init__(
-            document,
-            selection,
-            rendering,
-            jobs,
-            parent,
+            analyses,
             title="Match Reference Mix",
             about=_ABOUT,
             track_label="&Reference",
@@ -53,7 +40,6 @@ class MatchDialog(ComparisonDialog):
             columns=("Track", "Level", "Pan", "Points", "Moved"),
             table_name="Levels of the tracks in the reference",
         )
-        self.found: ReferenceMatch | None = None
         self.smoothing = NumberField(0.0, MAX_SMOOTHING_S, self, decimals=2, suffix=" s", name="Smoothing")
         self.smoothing.setSingleStep(0.1)
         self.smoothing.setValue(SMOOTHING_S)
@@ -65,32 +51,20 @@ class MatchDialog(ComparisonDialog):
         self.top.insertWidget(place + 1, self.smoothing)
         self.apply_button = self.add_button("&Apply", "Set faders, pans and envelopes of the tracks, in one step")
         self.apply_button.clicked.connect(self._on_apply)
+        self.order_tabs(self.track, self.smoothing, self.run_button, self.table)
 
-    def work(self, chosen: int, others: Sequence[int]) -> Callable[[ReportProgress, CancelToken], ReferenceMatch]:
-        rendering, owner, smoothing_s = self._rendering, self._jobs, self.smoothing.value()
+    def work(
+        self, chosen: int, others: Sequence[int]
+    ) -> Callable[[Provide, ReportProgress, CancelToken], ReferenceMatch]:
+        rendering, smoothing_s = self._rendering, self.smoothing.value()
         session, codec = rendering.playable(self._document.session), rendering.update_plan().codec
-
-        def match(report: ReportProgress, cancel: CancelToken) -> ReferenceMatch:
-            try:
-                return match_reference(
-                    session,
-                    chosen,
-                    others,
-                    codec,
-                    rendering.audio,
-                    lambda chunks: rendering.requests.wait_for_probes(owner, chunks, cancel),
-                    smoothing_s,
-                    report,
-                    cancel,
-                )
-            finally:
-                rendering.requests.analyse(owner, ())
-
-        return match
+        return lambda provide, report, cancel: match_reference(
+            session, chosen, others, codec, rendering.audio, provide, smoothing_s, report, cancel
+        )
 
     def show_result(self, result: ReferenceMatch | None) -> None:
         self.found = result
-        self.apply_button.setEnabled(result is not None)
+        self.offer(self.apply_button, result is not None)
         if result is None:
             self.fill(())
             return
@@ -118,4 +92,4 @@ class MatchDialog(ComparisonDialog):
         self._heard = None  # moving tracks is no reason to drop the result
         if self._document.apply("Match Reference Mix", lambda session: set_balance(session, reference, tracks)):
             self.say("Applied. Edit > Undo reverts it.")
-            self.apply_button.setEnabled(False)
+            self.offer(self.apply_button, False)

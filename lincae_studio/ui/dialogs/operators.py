@@ -16,7 +16,6 @@ from PySide6.QtWidgets import (
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
-    QWidget,
 )
 
 from lincae_studio.engine.analysis.learning_words import channels_text, figure
@@ -28,10 +27,9 @@ from lincae_studio.session.times import count_of, listed
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.growing_label import GrowingLabel
 from lincae_studio.ui.dialogs.save_file import file_to_write
-from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.window_state import resize_on_screen
-from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.plain_text import shown
+from lincae_studio.ui.rendering.analyses import Analyses
 
 _COLUMNS = ("Name", "Codec", "Held-out R²", "Frames", "Channels", "Insert of")
 
@@ -46,24 +44,12 @@ _FILTER = f"Operators (*{SUFFIX})"
 class OperatorsDialog(QDialog):
     """A table of operators, with buttons for the current one. Return or F2 renames it."""
 
-    def __init__(
-        self,
-        document: Document,
-        new: Callable[[], None],
-        folder: Callable[[], Path],
-        messages: MessageBar,
-        parent: QWidget,
-    ) -> None:
-        """Show the operators of the document.
-
-        Args:
-            new: opens the window that learns one.
-            folder: the folder in which file dialogs start.
-        """
-        super().__init__(parent)
-        self._document = document
-        self._folder = folder
-        self._messages = messages
+    def __init__(self, analyses: Analyses, new: Callable[[], None]) -> None:
+        """Show the operators of the document. `new`: opens the window that learns one."""
+        super().__init__(analyses.window)
+        self._document = analyses.document
+        self._folder = analyses.folder
+        self._messages = analyses.messages
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Operators")
         self.table = QTableWidget(0, len(_COLUMNS), self)
@@ -100,8 +86,8 @@ class OperatorsDialog(QDialog):
         self.delete_button.clicked.connect(self._on_delete)
         self.table.itemChanged.connect(self._on_edited)
         self.table.itemSelectionChanged.connect(self._follow)
-        document.changed.connect(self._show)
-        document.replaced.connect(self.close)
+        self._document.changed.connect(self._show)
+        self._document.replaced.connect(self.close)
         self._shown: Session | None = None
         self._show()
 

@@ -121,6 +121,8 @@ def test_the_residual_becomes_a_track_that_is_undone_and_saved(
     qtbot.waitUntil(lambda: window.document.session is not before, timeout=LIMIT_MS)
     track = window.document.session.tracks[-1]
     assert (track.name, track.clips[0].start) == ("Residual", 0)
+    assert dialog.message.text().endswith("The track Residual has what the stems lack.")
+    qtbot.waitUntil(dialog.run_button.isEnabled, timeout=LIMIT_MS)
     found = read_audio(tmp_path / "rest.wav")[0, : 8 * R]
     assert np.abs(found - hidden)[2000:-2000].max() < 1e-3
     assert dialog.found is not None, "the new track is no stem"
@@ -249,7 +251,8 @@ def test_a_reference_is_matched_in_one_step(
     assert cell(dialog, rows["drums"], 1) == "−6.0 dB"
     assert cell(dialog, rows["vox"], 1) == "−inf dB"
     before = window.document.session
-    QTest.mouseClick(dialog.apply_button, Qt.MouseButton.LeftButton)
+    assert dialog.focusWidget() is dialog.apply_button
+    QTest.keyClick(dialog.apply_button, Qt.Key.Key_Return)
     tracks = {track.name: track for track in window.document.session.tracks}
     assert tracks["drums"].gain == pytest.approx(0.5, rel=0.01)
     assert tracks["vox"].gain == 0.0

@@ -50,7 +50,7 @@ def open_learn(window: MainWindow) -> LearnDialog:
 
 
 def learned(qtbot: QtBot, window: MainWindow, dialog: LearnDialog) -> LearnDialog:
-    QTest.mouseClick(dialog.learn_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(dialog.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not window.operator_commands.busy, timeout=LIMIT_MS)
     return dialog
 
@@ -76,7 +76,7 @@ def test_an_operator_is_learned_added_chosen_heard_and_undone(qtbot: QtBot, pair
     pair.selection.set_track(pair.document.session.tracks[0].id)
     dialog = open_learn(pair)
     assert (dialog.before.currentText(), dialog.after.currentText()) == ("a dry", "b comb")
-    assert not dialog.add_button.isEnabled()
+    assert not dialog.use_button.isEnabled()
     steps = pair.document.steps
     learned(qtbot, pair, dialog)
     assert dialog.message.text().startswith("Held-out R² is 0.99")
@@ -118,10 +118,10 @@ def test_what_is_no_filter_is_refused_in_the_window(qtbot: QtBot, pair: MainWind
     assert dialog.after.currentText() == "c other"
     learned(qtbot, pair, dialog)
     assert dialog.message.text().startswith("Refused: held-out R² is")
-    assert not dialog.add_button.isEnabled()
+    assert not dialog.use_button.isEnabled()
     dialog.after.setCurrentIndex(0)
     assert dialog.message.text() == "The same clip cannot be before and after a process."
-    assert not dialog.learn_button.isEnabled()
+    assert not dialog.run_button.isEnabled()
     assert dialog.table.rowCount() == 0, "the figures were of another example"
 
 
@@ -129,9 +129,9 @@ def test_nothing_is_learned_from_clips_that_are_silent_for_now(qtbot: QtBot, pai
     after = pair.document.session.tracks[1].clips[0].id
     pair.document.apply("Stretch", lambda session: processing.set_stretch(session, [after], semitones=1.0))
     dialog = open_learn(pair)
-    QTest.mouseClick(dialog.learn_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(dialog.run_button, Qt.MouseButton.LeftButton)
     assert dialog.message.text().startswith("The audio of a clip is missing, or is not processed yet.")
-    assert dialog.learn_button.isEnabled()
+    assert dialog.run_button.isEnabled()
     dialog.close()
     qtbot.waitUntil(lambda: not pair.derived_media.busy, timeout=LIMIT_MS)
 
@@ -146,7 +146,7 @@ def test_two_selected_clips_are_the_example(qtbot: QtBot, pair: MainWindow) -> N
     learned(qtbot, pair, dialog)
     assert dialog.found is not None
     dialog.past.setValue(0)
-    assert not dialog.add_button.isEnabled(), "these are not the frames that it was learned with"
+    assert not dialog.use_button.isEnabled(), "these are not the frames that it was learned with"
     dialog.close()
 
 
@@ -154,7 +154,7 @@ def test_without_an_example_the_window_says_what_is_needed(qtbot: QtBot, window:
     window.operator_commands.on_learn()
     [dialog] = window.findChildren(LearnDialog)
     assert dialog.message.text().startswith("Put the audio before the process on one track")
-    assert not dialog.learn_button.isEnabled()
+    assert not dialog.run_button.isEnabled()
     dialog.close()
 
 
