@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from lincae_studio.session.model import Session, Track
@@ -52,9 +53,11 @@ class InsertButton(QToolButton):
         """A menu of the operators, with a mark at the present one."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        group = QActionGroup(menu)
         for text, operator_id in (("None", 0), *((one.name, one.id) for one in self._session.operators)):
             action = menu.addAction(in_menu(text))
             action.setCheckable(True)
+            action.setActionGroup(group)
             action.setChecked(operator_id == self._insert)
             action.triggered.connect(lambda _, chosen=operator_id: self.chosen.emit(chosen))
         return menu
