@@ -77,6 +77,18 @@ class CancelToken:
             raise Cancelled
 
 
+class EitherToken(CancelToken):
+    """Set when one of several others is."""
+
+    def __init__(self, *tokens: CancelToken) -> None:
+        super().__init__()
+        self._tokens = tokens
+
+    @property
+    def cancelled(self) -> bool:
+        return any(token.cancelled for token in self._tokens)
+
+
 _Result = TypeVar("_Result")
 
 #: Work in steps of a few milliseconds, for a thread that has other things to do between them. Its result is returned.

@@ -16,7 +16,7 @@ from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits
 from lincae_studio.session.arrange import Clipboard, Envelopes
 from lincae_studio.session.envelopes import gain_at, insert, line_at, section
-from lincae_studio.session.model import Session, Track
+from lincae_studio.session.model import Clip, Session, Track
 from lincae_studio.session.ripple import Ripple, Span, close_time, merged, open_time, unlocked
 
 #: Over what is there, in its place, or between what is before and after.
@@ -163,6 +163,19 @@ def of_clips(session: Session, clip_ids: Collection[int]) -> TimeRange:
     return TimeRange((span,), frozenset(session.tracks[position].id for position, _ in placed))
 
 
+def outside(clip: Clip, spans: Iterable[Span]) -> list[Clip]:
+    """What a clip has outside spans that are in order and apart: the clip itself, or parts that all have its id."""
+    parts, at = [], clip.start
+    for start, end in spans:
+        if start < clip.end and end > clip.start:
+            if start > at:
+                parts.append(edits.part_of(clip, at, start))
+            at = end
+    if at == clip.start:
+        return [clip]
+    return [*parts, edits.part_of(clip, at, clip.end)] if at < clip.end else parts
+
+
 def _across(session: Session, track_ids: Collection[int], at: int) -> list[int]:
     """The ids of the clips on tracks that a sample cuts."""
     return [
@@ -179,21 +192,11 @@ def _cleared(session: Session, spans: Iterable[Span], track_ids: Collection[int]
     next_id, tracks = session.next_id, []
     cleared = merged(spans)
     for track in session.tracks:
-        clips = list(track.clips) if track.id in track_ids else []
-        for start, end in cleared:
-            kept = []
-            for clip in clips:
-                if clip.end <= start or clip.start >= end:
-                    kept.append(clip)
-                    continue
-                if clip.start < start:
-                    kept.append(edits.part_of(clip, clip.start, start))
-                if clip.end > end:
-                    right = edits.part_of(clip, end, clip.end)
-                    if clip.start < start:
-                        right, next_id = replace(right, id=next_id), next_id + 1
-                    kept.append(right)
-            clips = kept
+        clips = []
+        for clip in track.clips if track.id in track_ids else ():
+            for number, part in enumerate(outside(clip, cleared)):
+                clips.append(replace(part, id=next_id) if number else part)
+                next_id += bool(number)
         same = track.id not in track_ids or tuple(clips) == track.clips
         tracks.append(track if same else replace(track, clips=edits.sorted_clips(tuple(clips))))
     return replace(session, tracks=tuple(tracks), next_id=next_id)

@@ -7,10 +7,11 @@ from typing import Self
 from lincae_studio.errors import EditError
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.conformed import ConformedMedia
-from lincae_studio.media.measuring import Measure, level_of, sounding
+from lincae_studio.media.measuring import Measure, level_of, silences_of, sounding
 from lincae_studio.session import edits, model, processing
 from lincae_studio.session.levels import db_to_gain
 from lincae_studio.session.processes import Channels, Invert, Process, RemoveDC, Reverse, Use
+from lincae_studio.session.silence import Stripping, strip
 from lincae_studio.studio.editing import ClipLike, Edited, clip_id_of
 
 
@@ -105,6 +106,33 @@ class Processed(Edited):
             first, last = (now.start + place - now.offset for place in found)
             edges[one] = max(now.start, first - self._at(keep)), min(now.end, last + self._at(keep))
         return self.apply(edits.trim_clips, edges)
+
+    def strip_silence(
+        self,
+        *clips: ClipLike,
+        threshold_db: float = -48.0,
+        silence: float = 0.25,
+        sound: float = 0.05,
+        before: float = 0.01,
+        after: float = 0.1,
+    ) -> Self:
+        """Take the silence out of clips: each sound is a clip of its own, and nothing moves.
+
+        Args:
+            threshold_db: in dBFS; what is louder is sound.
+            silence: the shortest silence that is taken out, in seconds; `sound`: the shortest sound that is kept.
+            before, after: how much of the silence before and after a sound stays, in seconds.
+
+        Raises:
+            EditError: when there is no silence, or no sound.
+        """
+        stripping = Stripping(threshold_db, silence, sound, before, after)
+        silent = {}
+        for one in map(clip_id_of, clips):
+            now = self.document.clip(one)
+            scope = ((now.start, now.end),)
+            silent[one] = silences_of(self._audio_of(now), now, scope, stripping, self.rate, CancelToken())
+        return self.apply(strip, silent)
 
     def _audio_of(self, clip: model.Clip) -> ConformedMedia:
         media = self.document.media_of(clip.media)

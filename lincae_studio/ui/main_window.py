@@ -42,6 +42,7 @@ from lincae_studio.ui.commands.regions import RegionCommands
 from lincae_studio.ui.commands.reports import ReportCommands
 from lincae_studio.ui.commands.sample_rate import SampleRateCommands
 from lincae_studio.ui.commands.session import SessionCommands
+from lincae_studio.ui.commands.silence import SilenceCommands
 from lincae_studio.ui.commands.snapshots import SnapshotCommands
 from lincae_studio.ui.commands.strips import StripCommands
 from lincae_studio.ui.commands.time import TimeCommands
@@ -192,6 +193,7 @@ class MainWindow(QMainWindow):
             document, selection, transport, rendering, self.time_commands, self.context_place
         )
         self.process_commands = ProcessCommands(document, selection, media, messages, self)
+        self.silence_commands = SilenceCommands(document, selection, media, self.timeline.lanes.silence, messages, self)
         self.inspector.processing.edit_requested.connect(self.process_commands.on_stretch)
         self.derived_media = DerivedMedia(document, media, messages, self)
         self.track_commands = TrackCommands(document, selection, self.timeline, self)
@@ -260,6 +262,7 @@ class MainWindow(QMainWindow):
             self.clip_commands,
             self.time_commands,
             self.process_commands,
+            self.silence_commands,
             self.track_commands,
             self.strip_commands,
             self.snapshot_commands,

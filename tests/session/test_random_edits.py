@@ -25,6 +25,7 @@ from lincae_studio.session import (
     rates,
     regions,
     ripple,
+    silence,
     snapshots,
     strips,
     time_edits,
@@ -236,6 +237,12 @@ class Editing(RuleBasedStateMachine):
                 return time_edits.paste(session, time_edits.copy(session, time), at, 0, how, mode)
 
             self.do(copy_and_paste)
+
+    @precondition(has_clips)
+    @rule(picked=st.lists(picks, min_size=1, max_size=3), ends=st.lists(positions, max_size=6))
+    def strip_silence(self, picked: list[int], ends: list[int]) -> None:
+        silent = ripple.merged(zip(sorted(ends)[::2], sorted(ends)[1::2], strict=False))
+        self.do(silence.strip, {self.clip_id(pick): silent for pick in picked})
 
     @precondition(has_clips)
     @rule(picked=st.lists(picks, min_size=1, max_size=3), name=st.text(max_size=3), renamed=st.text(max_size=3))

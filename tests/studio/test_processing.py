@@ -60,6 +60,8 @@ def test_levels_and_silence(song: ls.Session, tmp_path: Path) -> None:
     more = song.add_stems(write_audio(tmp_path / "gap.wav", gap))
     [late] = more.trim_silence(*more["gap"].clips)["gap"].clips
     assert (late.start, late.end) == pytest.approx((0.99, 2.01), abs=1e-3)
+    stripped = more.strip_silence(*more["gap"].clips, before=0.1, after=0.2)["gap"].clips
+    assert [(clip.start, clip.end) for clip in stripped] == [pytest.approx((0.9, 2.2), abs=1e-3)]
     silent = song.add_stems(write_audio(tmp_path / "silent.wav", np.zeros((RATE, 1), np.float32)))
     for refused in (lambda s, c: s.normalise(c, peak_db=-1.0), lambda s, c: s.trim_silence(c)):
         with pytest.raises(MediaError, match="silent"):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QFormLayout, QLabel, QWidget
 
 from lincae_studio.media.measuring import Measure
+from lincae_studio.session.silence import Stripping
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.number_field import NumberField
 
@@ -13,6 +14,10 @@ _MEASURES: dict[Measure, tuple[str, str, float]] = {
     "peak": ("Peak", " dBFS", -1.0),
     "loudness": ("Loudness", " LUFS", -23.0),
 }
+
+#: The least and the greatest value, and the unit, of thresholds and times.
+_LEVELS = (-120.0, 0.0, " dBFS")
+_TIMES = (0.0, 10_000.0, " ms")
 
 
 class _Ask(QDialog):
@@ -27,6 +32,13 @@ class _Ask(QDialog):
         hint.setWordWrap(True)
         theme.dim(hint)
         self.form.addRow(hint)
+
+    def number(self, text: str, value: float, least: float, most: float, suffix: str) -> NumberField:
+        """A field for a number, with a label."""
+        field = NumberField(least, most, self, decimals=1, suffix=suffix)
+        field.setValue(value)
+        self.row(text, field)
+        return field
 
     def finish(self) -> None:
         """Add the buttons below the fields."""
@@ -79,12 +91,8 @@ class TrimSilenceDialog(_Ask):
     def __init__(self, parent: QWidget) -> None:
         text = "Trims the start and the end of each selected clip to where it is louder than the threshold."
         super().__init__("Trim Silence", text, parent)
-        self.threshold = NumberField(-120.0, 0.0, self, decimals=1, suffix=" dBFS")
-        self.threshold.setValue(-60.0)
-        self.keep = NumberField(0.0, 10_000.0, self, decimals=1, suffix=" ms")
-        self.keep.setValue(10.0)
-        self.row("&Threshold", self.threshold)
-        self.row("&Keep at both ends", self.keep)
+        self.threshold = self.number("&Threshold", -60.0, *_LEVELS)
+        self.keep = self.number("&Keep at both ends", 10.0, *_TIMES)
         self.finish()
 
     @property
@@ -94,3 +102,36 @@ class TrimSilenceDialog(_Ask):
     @property
     def keep_s(self) -> float:
         return self.keep.value() / 1000.0
+
+
+class StripSilenceDialog(_Ask):
+    """What counts as silence, and how much of it stays. It leaves the window free, to look at what would be taken out.
+
+    Signals:
+        changed: a field has changed.
+    """
+
+    changed = Signal()
+
+    def __init__(self, stripping: Stripping, parent: QWidget) -> None:
+        text = (
+            "Takes the silence out of the selected clips, or out of the selected time. What would go is shaded on the "
+            "tracks. Nothing moves."
+        )
+        super().__init__("Strip Silence", text, parent)
+        self.threshold = self.number("&Threshold", stripping.threshold_db, *_LEVELS)
+        self.silence = self.number("Shortest &silence", stripping.silence_s * 1000.0, *_TIMES)
+        self.sound = self.number("Shortest so&und", stripping.sound_s * 1000.0, *_TIMES)
+        self.before = self.number("Keep &before", stripping.before_s * 1000.0, *_TIMES)
+        self.after = self.number("Keep &after", stripping.after_s * 1000.0, *_TIMES)
+        self.summary = QLabel(self)
+        self.summary.setWordWrap(True)
+        self.form.addRow(self.summary)
+        self.finish()
+        for field in (self.threshold, self.silence, self.sound, self.before, self.after):
+            field.valueChanged.connect(lambda _: self.changed.emit())
+
+    @property
+    def stripping(self) -> Stripping:
+        times = (field.value() / 1000.0 for field in (self.silence, self.sound, self.before, self.after))
+        return Stripping(self.threshold.value(), *times)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from lincae_studio.engine.planning.played import played
 from lincae_studio.errors import MediaError, StudioError
-from lincae_studio.jobs import CancelToken, ReportProgress
+from lincae_studio.jobs import CancelToken, EitherToken, ReportProgress
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Media
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
@@ -99,7 +99,7 @@ class DerivedMedia(QObject):
 
         def work(report: ReportProgress, cancel: CancelToken) -> StudioError | None:
             try:
-                self._store.ensure(media, report, _Either(cancel, obsolete))
+                self._store.ensure(media, report, EitherToken(cancel, obsolete))
             except MediaError as error:
                 return error
             return None
@@ -119,15 +119,3 @@ class DerivedMedia(QObject):
 
         self._current = media.digest, obsolete
         self._jobs.run(work, "", done, ended=ended)
-
-
-class _Either(CancelToken):
-    """Set when one of two others is."""
-
-    def __init__(self, *tokens: CancelToken) -> None:
-        super().__init__()
-        self._tokens = tokens
-
-    @property
-    def cancelled(self) -> bool:
-        return any(token.cancelled for token in self._tokens)

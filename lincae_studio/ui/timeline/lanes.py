@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QDragEnterEvent,
@@ -57,6 +57,7 @@ from lincae_studio.ui.timeline.hits import NAME_PX, ClipZone
 from lincae_studio.ui.timeline.lane_hits import LaneHits
 from lincae_studio.ui.timeline.lane_mouse import LaneMouse
 from lincae_studio.ui.timeline.scales import SCALE_PX, paint_scale, wave_marks
+from lincae_studio.ui.timeline.silence_preview import SilencePreview
 from lincae_studio.ui.timeline.snapping import SnapSettings
 from lincae_studio.ui.timeline.time_drag import paint_time
 
@@ -122,6 +123,8 @@ class Lanes(TimeCanvas):
         self.mouse.clip_clicked.connect(self.clip_clicked)
         self.drop = DropPreview(lambda: document.session.rate, self)
         self.drop.changed.connect(self.update)
+        self.silence = SilencePreview(self)
+        self.silence.changed.connect(self.update)
         self.setAcceptDrops(True)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -270,6 +273,8 @@ class Lanes(TimeCanvas):
             fill.setAlpha(40)
             painter.setBrush(fill)
             painter.drawRect(self.mouse.marquee)
+        if self.silence.spans and not self.mouse.held:
+            self.silence.paint(painter, self._placed(), self.axis, self.width())
         time = self._selection.time.value
         if time is not None:
             paint_time(painter, time, self.axis, self._time_rows(painter.clipBoundingRect().toAlignedRect()))
@@ -279,6 +284,12 @@ class Lanes(TimeCanvas):
         drag = self.mouse.gesture or self.mouse.time
         if drag is not None and self.mouse.pointer is not None:
             paint_hint(painter, self, drag.hint, self.mouse.pointer)
+
+    def _placed(self) -> Iterator[tuple[Clip, QRectF]]:
+        """The clips of the visible lanes, with their rectangles."""
+        for position in self._visible(self.rect()):
+            for clip in self._session.tracks[position].clips:
+                yield clip, self.hits.rect(clip, position)
 
     def _time_rows(self, area: QRect) -> list[QRect]:
         """The rows in an area on which time is selected."""

@@ -243,6 +243,7 @@ ROWS = (
         "Edit",
         ("]", "Ctrl+PgDown"),
         needs="clips",
+        submenu="Select Clips",
         opens_section=True,
     ),
     ActionSpec(
@@ -252,6 +253,7 @@ ROWS = (
         "Edit",
         ("[", "Ctrl+PgUp"),
         needs="clips",
+        submenu="Select Clips",
     ),
     ActionSpec(
         "select_all",
@@ -260,9 +262,18 @@ ROWS = (
         "Edit",
         (Standard.SelectAll,),
         needs="clips",
+        submenu="Select Clips",
         contexts=("lane",),
     ),
-    ActionSpec("select_none", "Select &None", "Clear the selection", "Edit", ("Ctrl+Shift+A",), needs="selected"),
+    ActionSpec(
+        "select_none",
+        "Select &None",
+        "Clear the selection",
+        "Edit",
+        ("Ctrl+Shift+A",),
+        needs="selected",
+        submenu="Select Clips",
+    ),
     *time.ROWS,
     *region.ROWS,
     ActionSpec(

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from lincae_studio.ui.actions.spec import ActionSpec
+from lincae_studio.ui.model.context import Context
 
 
-def _row(name: str, text: str, tip: str, opens_section: bool = False) -> ActionSpec:
-    return ActionSpec(
-        f"process_{name}",
-        text,
-        tip,
-        "Edit",
-        needs="selection",
-        submenu="Process Clips",
-        opens_section=opens_section,
-        contexts=("clip",),
-    )
+def _row(
+    name: str, text: str, tip: str, needs: str = "selection", contexts: tuple[Context, ...] = ("clip",)
+) -> ActionSpec:
+    return ActionSpec(f"process_{name}", text, tip, "Edit", needs=needs, submenu="Process Clips", contexts=contexts)
 
 
 ROWS = (
@@ -25,6 +19,13 @@ ROWS = (
     _row("invert", "Invert Polarity", "Invert the polarity of the selected clips"),
     _row("remove_dc", "Remove DC Offset", "Remove the DC offset of the files of the selected clips"),
     _row("trim_silence", "Trim Silence…", "Trim the selected clips to where they are louder than a threshold"),
+    _row(
+        "strip_silence",
+        "Strip Silence…",
+        "Take the silence out of the selected clips, or out of the selected time",
+        "selected",
+        ("clip", "time"),
+    ),
     _row("swap", "Swap Left and Right", "Swap the channels of the selected stereo clips"),
     _row("left", "Left Channel Only", "Use the left channel of the selected stereo clips"),
     _row("right", "Right Channel Only", "Use the right channel of the selected stereo clips"),

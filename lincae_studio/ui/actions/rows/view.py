@@ -181,9 +181,18 @@ ROWS = (
         "View",
         ("Ctrl+=", "Ctrl++", "=", "+"),
         "zoom-in",
+        submenu="Zoom",
         opens_section=True,
     ),
-    ActionSpec("zoom_out", "Zoom &Out", "Zoom out at the playhead", "View", ("Ctrl+-", "-"), "zoom-out"),
+    ActionSpec(
+        "zoom_out",
+        "Zoom &Out",
+        "Zoom out at the playhead",
+        "View",
+        ("Ctrl+-", "-"),
+        "zoom-out",
+        submenu="Zoom",
+    ),
     ActionSpec(
         "zoom_fit",
         "&Fit",
@@ -191,6 +200,7 @@ ROWS = (
         "View",
         ("Ctrl+F",),
         "fit",
+        submenu="Zoom",
         contexts=("lane", "ruler"),
     ),
     ActionSpec(
@@ -200,7 +210,27 @@ ROWS = (
         "View",
         ("Ctrl+E",),
         needs="selected",
+        submenu="Zoom",
         contexts=("clip",),
+    ),
+    ActionSpec(
+        "zoom_toggle",
+        "Zoom &Back",
+        "Return to the previous zoom and position",
+        "View",
+        ("Shift+Z",),
+        submenu="Zoom",
+        contexts=("ruler",),
+    ),
+    *(
+        ActionSpec(
+            f"zoom_{seconds}s",
+            f"{seconds} s" if seconds < 60 else f"{seconds // 60} min",
+            f"Show {f'{seconds} s' if seconds < 60 else f'{seconds // 60} min'} around the playhead",
+            "View",
+            submenu="Zoom",
+        )
+        for seconds in ZOOM_PRESETS_S
     ),
     ActionSpec("taller", "&Taller Tracks", "Make all tracks taller", "View", ("PgUp",)),
     ActionSpec("lower", "Sho&rter Tracks", "Make all tracks shorter", "View", ("PgDown",)),
@@ -218,22 +248,4 @@ ROWS = (
         submenu="Waveforms",
     ),
     ActionSpec("wave_scale", "Waveform Scale", "Show a scale in dB beside the waveforms", "View", checkable=True),
-    *(
-        ActionSpec(
-            f"zoom_{seconds}s",
-            f"{seconds} s" if seconds < 60 else f"{seconds // 60} min",
-            f"Show {f'{seconds} s' if seconds < 60 else f'{seconds // 60} min'} around the playhead",
-            "View",
-            submenu="Zoom Presets",
-        )
-        for seconds in ZOOM_PRESETS_S
-    ),
-    ActionSpec(
-        "zoom_toggle",
-        "Zoom &Back",
-        "Return to the previous zoom and position",
-        "View",
-        ("Shift+Z",),
-        contexts=("ruler",),
-    ),
 )
