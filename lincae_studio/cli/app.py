@@ -18,7 +18,7 @@ from lincae_studio.cli.cache import cache_app
 from lincae_studio.cli.codecs import codecs_app
 from lincae_studio.cli.datasets import dataset_app
 from lincae_studio.cli.evaluation import evaluate
-from lincae_studio.cli.inputs import parse_group, parse_input, parse_insert
+from lincae_studio.cli.inputs import parse_group, parse_input, parse_insert, parse_process
 from lincae_studio.cli.operators import operator_app
 from lincae_studio.cli.text import LogFormatter, show_figures
 from lincae_studio.cli.training import train
@@ -125,6 +125,14 @@ def _mix(
         list[str] | None,
         typer.Option("--insert", help="Operator on inputs: FILE=1,2,... or FILE for all; may be repeated."),
     ] = None,
+    process: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--process",
+            help="Process inputs: reverse, invert, remove-dc, swap, left, right, mono, side, stretch:FACTOR or "
+            "pitch:SEMITONES, with =1,2,... for some of them; may be repeated, in order.",
+        ),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Mix audio files in latent space: `lincae-studio mix drums.wav:-3 bass.wav vox.flac:+2@1.5 -o mix.wav`."""
@@ -134,8 +142,9 @@ def _mix(
     rate = options.check_session_rate(session_rate)
     grouped = [parse_group(text, len(inputs)) for text in group or ()]
     inserts = [parse_insert(text, len(inputs)) for text in insert or ()]
+    processes = [parse_process(text, len(inputs)) for text in process or ()]
     files = [parse_input(text) for text in inputs]
-    figures = mix_files(files, output, codec, request, rate, channels, grouped, inserts)
+    figures = mix_files(files, output, codec, request, rate, channels, grouped, inserts, processes)
     show_figures(figures, _exported(figures), as_json)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from lincae_studio.cli.headless import headless
-from lincae_studio.cli.inputs import MixGroup, MixInput, MixInsert
+from lincae_studio.cli.inputs import MixGroup, MixInput, MixInsert, MixProcess
 from lincae_studio.cli.options import Request
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.cli.text import warn
@@ -28,7 +28,7 @@ from lincae_studio.engine.rendering.renderer import Renderer
 from lincae_studio.errors import UsageError
 from lincae_studio.export_settings import ExportSettings
 from lincae_studio.jobs import Report
-from lincae_studio.session import edits, groups, operators, regions, snapshots
+from lincae_studio.session import edits, groups, operators, processing, regions, snapshots
 from lincae_studio.session.model import DEFAULT_RATE, Rate, Session
 from lincae_studio.studio.engine import Engine
 
@@ -42,12 +42,14 @@ def mix_files(
     from_channels: str = "",
     grouped: Sequence[MixGroup] = (),
     inserts: Sequence[MixInsert] = (),
+    processes: Sequence[MixProcess] = (),
 ) -> dict[str, object]:
     """Mix files, each on its own track. Returns the figures of the export.
 
     Args:
         grouped: groups of the files, made in this order: a later one may contain earlier ones.
         inserts: operators that are applied to files.
+        processes: what files are processed with, in this order.
         rate: of the session, in Hz.
         from_channels: which channels of files with more than two, as in `Media.channel_selection`.
 
@@ -66,6 +68,8 @@ def mix_files(
             session = edits.set_track_gain(session, track.id, item.gain)
             session = edits.add_clip(session, track.id, media, round(item.start_s * session.rate))
         tracks = [track.id for track in session.tracks]
+        for one in processes:
+            session = _processed(session, {session.track(tracks[number]).clips[0].id for number in one.inputs}, one)
         for insert in inserts:
             operator_id = session.next_id
             session = operators.add(session, load_operator(insert.path))
@@ -76,6 +80,12 @@ def mix_files(
             session = groups.group_tracks(session, chosen, group.name)
             session = edits.set_track_gain(session, group_id, group.gain)
         return _export(engine, session, output, request, [item.path for item in inputs], report)
+
+
+def _processed(session: Session, clips: Collection[int], chosen: MixProcess) -> Session:
+    if chosen.process is not None:
+        return processing.add_process(session, clips, chosen.process)
+    return processing.set_stretch(session, clips, factor=chosen.factor, semitones=chosen.semitones)
 
 
 def _outermost(session: Session, track_ids: Collection[int]) -> set[int]:
