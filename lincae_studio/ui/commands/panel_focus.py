@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolBar, QWidget
@@ -57,7 +57,9 @@ class PanelFocus:
             return last
         if panel is self._timeline:
             return self._timeline.lanes
-        stops = [widget for widget in _in_order(panel) if _can_focus(widget)]
+        # Qt's focus chain has the order of Tab, but PySide makes the next widget in it a child of the one before, with
+        # which it is lost to Python.
+        stops = [widget for widget in panel.findChildren(QWidget) if _can_focus(widget)]
         clicked = (stop for stop in stops if stop.focusPolicy() & Qt.FocusPolicy.ClickFocus)
         return next(clicked, next(iter(stops), None))
 
@@ -71,12 +73,3 @@ class PanelFocus:
 
 def _can_focus(widget: QWidget) -> bool:
     return widget.isVisible() and widget.isEnabled() and bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
-
-
-def _in_order(panel: QWidget) -> Iterator[QWidget]:
-    """The widgets in a panel, in the order of Tab."""
-    widget = panel.nextInFocusChain()
-    while widget is not None and widget is not panel:
-        if panel.isAncestorOf(widget):
-            yield widget
-        widget = widget.nextInFocusChain()
