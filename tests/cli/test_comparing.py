@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soxr
 
 from lincae_studio.cli import run
+from lincae_studio.engine.planning.factors import gain_envelope
 from lincae_studio.session import files
 from tests.cli.test_report import Page
+from tests.engine.analysis.test_matching import music
 from tests.helpers import noise, write_audio
 
 R = 44_100
@@ -80,6 +83,34 @@ def test_match_writes_a_project_that_mixes_like_the_reference(
     assert [track.gain for track in session.tracks[1:]] == pytest.approx([0.5, 2.0], rel=0.01)
     assert run(["match", *map(str, paths.values()), "-o", str(project)]) == 0
     assert "one: −6.0 dB, pan C" in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_files_of_another_rate_are_compared_at_that_of_the_session(
+    rate: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audio = {name: 0.3 * music(seed, 9 * R) for seed, name in enumerate(("bass", "drums", "vox"))}
+    whole = soxr.resample(sum(audio.values(), np.zeros(9 * R, np.float32)), R, 48_000)
+    audio["vox"][3 * R : 6 * R] *= 10.0 ** (2.0 / 20.0)
+    audio["drums"] = np.concatenate([np.zeros(441, np.float32), audio["drums"][:-441]])
+    master = str(write_audio(tmp_path / "master.wav", whole[:, None], rate=48_000))
+    stems = [str(write_audio(tmp_path / f"{name}.wav", samples[:, None])) for name, samples in audio.items()]
+    assert run(["check", master, *stems, "--session-rate", str(rate), "--json"]) == 0
+    delay, gain = json.loads(capsys.readouterr().out)["findings"]
+    assert (delay["stem"], delay["kind"], delay["amount"]) == ("drums", "delay", 0.01 * rate)
+    assert (gain["stem"], gain["kind"]) == ("vox", "gain")
+    assert (gain["start_s"], gain["end_s"], gain["amount"]) == pytest.approx((3.0, 6.0, 2.0), abs=0.11)
+    project = tmp_path / "song.lincae"
+    assert run(["match", master, *stems, "-o", str(project), "--session-rate", str(rate), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["residual_db"] < -30.0
+    session = files.load(project)
+    assert session.rate == rate
+    bass, drums, vox = session.tracks[1:]
+    assert (bass.gain, drums.gain) == pytest.approx((1.0, 1.0), rel=0.01)
+    assert drums.clips[0].start == 0
+    inside = gain_envelope(vox.gain_points, np.array([4.5 * rate])) * vox.gain
+    assert 20 * np.log10(inside) == pytest.approx(-2.0, abs=0.1)
 
 
 @pytest.mark.parametrize("command", ["check", "match"])
