@@ -31,6 +31,7 @@ from lincae_studio.session import (
     time_edits,
     track_locks,
 )
+from lincae_studio.session.balance import TrackBalance, set_balance
 from lincae_studio.session.derived import derived
 from lincae_studio.session.digests import digest_at
 from lincae_studio.session.history import History
@@ -364,6 +365,8 @@ class Editing(RuleBasedStateMachine):
         self.do(lambda session: regions.change(session, owner, region.id, fade=fade, on=by > 0, name="a" * (fade % 3)))
         if by % 5 == 0:
             self.do(regions.remove, owner, {region.id})
+        elif by % 5 == 1:
+            self.do(regions.solo, owner, region.low, region.high, region.space, "mdct-1x")
 
     @precondition(lambda self: self.session.tracks)
     @rule(pick=picks, count=st.integers(0, 13), name=st.text(max_size=3), value=st.floats(-2.0, 2.0, width=32))
@@ -408,7 +411,7 @@ class Editing(RuleBasedStateMachine):
             self.do(groups.place_tracks, ids, number)
 
     @precondition(lambda self: self.session.tracks)
-    @rule(picked=st.lists(picks, min_size=1, max_size=3), gap=st.integers(0, 5), parent=picks, number=st.integers(0, 6))
+    @rule(picked=st.lists(picks, min_size=1, max_size=3), gap=st.integers(0, 5), parent=picks, number=st.integers(0, 7))
     def group(self, picked: list[int], gap: int, parent: int, number: int) -> None:
         ids = {self.track_id(pick) for pick in picked}
         if number == 0:
@@ -421,8 +424,27 @@ class Editing(RuleBasedStateMachine):
             self.do(groups.fold_groups, ids, bool(gap % 2))
         elif number == 4:
             self.do(groups.place_tracks, ids, gap, self.track_id(parent))
+        elif number == 5:
+            self.do(groups.add_below, ids)
         else:
             self.do(groups.group_tracks, ids)
+
+    @precondition(lambda self: self.session.tracks)
+    @rule(
+        pick=picks,
+        lag=st.integers(-30_000, 30_000),
+        gain=any_gain,
+        pan=st.floats(-1.1, 1.1),
+        points=st.lists(st.builds(Point, positions, st.floats(0.0, 1.0)), max_size=3),
+    )
+    def balance(self, pick: int, lag: int, gain: float, pan: float, points: list[Point]) -> None:
+        reference = self.track_id(pick)
+        tracks = {
+            track.id: TrackBalance(lag, gain, points, pan, points)
+            for track in self.session.tracks
+            if track.id != reference
+        }
+        self.do(set_balance, reference, tracks)
 
     @rule()
     def change_rate(self) -> None:
