@@ -20,6 +20,7 @@ from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.process import messages
 from lincae_studio.engine.process.channel import Channel, Ended, Launcher, LinkFigures
+from lincae_studio.engine.process.kernels import SentKernels
 from lincae_studio.engine.process.requests import CRASHES_ALLOWED, Loop, Priority, Requests
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.errors import EngineError, StudioError
@@ -148,6 +149,7 @@ class EngineClient:
         self._asked: list[messages.Next] = []
         #: The batches that were sent, less the chunks that were answered.
         self._under_way: list[set[str]] = []
+        self._kernels = SentKernels()
         #: Whether the process was killed on purpose.
         self._restarting = False
         self._channel: Channel | None = None
@@ -269,6 +271,7 @@ class EngineClient:
                 self._channel = None
                 self._sent_settings = {}
                 self._asked, self._under_way = [], []
+                self._kernels = SentKernels()
                 self._requests.restart()
             ended = channel.end()
         return ended
@@ -420,5 +423,5 @@ class EngineClient:
                 break
             del self._asked[0]
             self._under_way.append({chunk.key for chunk in chunks})
-            pending.append(messages.Render(chunks))
+            pending.append(self._kernels.render(chunks))
         return pending

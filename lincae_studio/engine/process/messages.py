@@ -13,10 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from lincae_studio.codecs.computation import Computation
+from lincae_studio.engine.planning.inserts import Kernel
 from lincae_studio.engine.planning.plan import Chunk
 
 #: Increased with every incompatible change; a process of another version is refused.
-PROTOCOL = 15
+PROTOCOL = 16
 
 
 #: How often the engine sends `Alive`, in seconds.
@@ -52,9 +53,15 @@ class Resolve(Struct, frozen=True, tag=True):
 
 
 class Render(Struct, frozen=True, tag=True):
-    """Render these chunks as one batch: the answer to `Next`."""
+    """Render these chunks as one batch: the answer to `Next`.
+
+    Attributes:
+        chunks: with inserts without weights, which `kernels.py` adds.
+        kernels: with their weights; those that the process has not been sent yet.
+    """
 
     chunks: tuple[Chunk, ...]
+    kernels: tuple[Kernel, ...] = ()
 
 
 class Attach(Struct, frozen=True, tag=True):

@@ -30,6 +30,7 @@ from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.bundles.store import BundledLatents
 from lincae_studio.engine.planning.plan import Chunk, CodecRef
 from lincae_studio.engine.process import messages
+from lincae_studio.engine.process.kernels import ReceivedKernels
 from lincae_studio.engine.process.shared_memory import SharedHandle, SharedWriter
 from lincae_studio.engine.process.supplies import SuppliedAudio, SuppliedLatents, Supplies
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
@@ -142,6 +143,7 @@ class Engine:
         self._parts = parts
         logging.getLogger().addHandler(_ForwardingHandler(window))
         self._received: queue.SimpleQueue[tuple[Chunk, ...]] = queue.SimpleQueue()
+        self._kernels = ReceivedKernels()
         #: What was received and not rendered yet.
         self._next: deque[tuple[Chunk, ...]] = deque()
         #: How many times `Next` was sent, less the answers that were taken.
@@ -275,8 +277,8 @@ class Engine:
                 case messages.Resolve():
                     # In a thread of its own: loading torch takes seconds, in which other messages arrive.
                     threading.Thread(target=self._resolve, name="engine-resolver", daemon=True).start()
-                case messages.Render(chunks=chunks):
-                    self._received.put(chunks)
+                case messages.Render() as batch:
+                    self._received.put(self._kernels.chunks(batch))
                 case messages.Limits(memory=memory, latents=latents, renders=renders, media=media):
                     self._renderer.set_limits(memory, latents, renders)
                     if self._parts.supplies is not None:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.lincae.pretrained import save_own
@@ -36,6 +37,7 @@ from lincae_studio.engine.process.client import (
     EngineUp,
     Event,
 )
+from lincae_studio.engine.process.kernels import SentKernels
 from lincae_studio.engine.process.local import LocalLauncher
 from lincae_studio.engine.rendering.cache import LatentCache, latent_database
 from lincae_studio.engine.rendering.disk import disk_usage
@@ -43,6 +45,7 @@ from lincae_studio.engine.rendering.renderer import StoreReader
 from lincae_studio.media.store import MediaStore
 from tests.codecs.lincae.models import small_model
 from tests.engine import fakes
+from tests.engine.rendering.test_inserts import operator, with_insert
 from tests.helpers import eventually, import_audio, made_up_media, new_renderer, noise, plan_of, session_of
 
 TIMEOUT_S = 60.0
@@ -261,6 +264,26 @@ def test_a_killed_engine_is_restarted_and_all_is_rendered(engine: Engine, plan: 
     assert [event.exit_code for event in engine.of(EngineDown)] == [-signal.SIGKILL]
     assert len({event.pid for event in engine.of(EngineUp)}) == 2
     assert not engine.of(ChunkFailed)
+
+
+def test_what_inserts_compute_is_sent_to_each_engine_once(engine: Engine, store: MediaStore, tmp_path: Path) -> None:
+    session = session_of(import_audio(store, tmp_path / "one.wav", noise(1, 400_000)))
+    session = with_insert(replace(session, codec="mdct-1x"), operator(reach=2, past=3, future=1))
+    plan = plan_of(session, "mdct-1x", Grid(256, 256, 32, 2))
+    chunks, expected = list(plan.audible), new_renderer(StoreReader(store))
+    engine.client.start()
+    engine.client.request(chunks[:2])
+    engine.wait_for(chunks[:2])
+    os.kill(engine.pid, signal.SIGKILL)
+    engine.wait(lambda: len(engine.of(EngineUp)) == 2)
+    engine.client.request(chunks[2:4])
+    engine.wait_for(chunks[2:4])
+    for chunk in chunks[:4]:
+        np.testing.assert_array_equal(engine.finished()[chunk.key].rendered.audio, expected.render(chunk).audio)
+    sent = SentKernels()
+    sizes = [len(messages.encode(sent.render([chunk]))) for chunk in chunks[:3]]
+    weights = len(session.operators[0].weights)
+    assert sizes[0] > weights > 5 * max(sizes[1:])
 
 
 def test_a_chunk_that_ends_the_engine_twice_is_given_up_and_the_rest_rendered(engine: Engine, plan: Plan) -> None:
