@@ -11,7 +11,7 @@
 
 #ifdef __AVX512F__
 #define WIDE 16
-#define AT_ONCE 12 /* tiles of a block of products, which stays in registers */
+#define AT_ONCE 12 /* tiles, at most, of a block of products, which stays in registers */
 #define LARGER(a, b) ((vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define SMALLER(a, b) ((vec)_mm512_min_ps((__m512)(a), (__m512)(b)))
 #else
@@ -22,8 +22,11 @@
 #endif
 #define PANEL (2 * WIDE)
 #define BLOCK 64 /* outputs that are computed before they are transformed back */
-#define GROUP 36 /* tiles whose points should stay in the cache, a multiple of AT_ONCE; 24 to 96 differ little */
+#define GROUP 36 /* tiles whose points should stay in the cache; 24 to 96 differ little */
 #define APART 16 /* floats between the points of a group, so that they fall on different lines of the cache */
+#define POINT(channels) (GROUP * (channels) + APART) /* floats from one point of a group to the next */
+#define LINE 16 /* floats of a line of the cache */
+#define STEPS 4 /* channels between two requests for weights that are needed next; divides WIDE */
 
 typedef float vec __attribute__((vector_size(4 * WIDE), aligned(4), may_alias));
 typedef float reg __attribute__((vector_size(4 * WIDE)));
@@ -58,24 +61,20 @@ static int64_t strip_size(int64_t width, int64_t channels) {
 
 /* Floats of each thread's scratch memory, for images of a width. */
 int64_t scratch_size(int64_t width, int64_t channels) {
-    return strip_size(width, channels) + 36 * (GROUP * channels + APART) + 36 * (GROUP * BLOCK + APART);
+    return strip_size(width, channels) + 36 * POINT(channels) + 36 * POINT(BLOCK);
 }
 
+/* x / (1 + 2^y) for y = -x / log(2), as an integer and the rest: of the powers of the rest, a polynomial is wrong by 1e-7. */
 static inline reg silu(reg x) {
-    const reg zero = {0};
-    reg t = SMALLER(LARGER(-x, zero - 87.0f), zero + 88.0f);
-    reg n = t * 1.44269504f + 12582912.0f; /* rounds to an integer, which is in the lowest bits */
-    bits power = ((bits)n - 0x4b400000) << 23;
-    n -= 12582912.0f;
-    reg r = t - n * 0.693145752f;
-    r -= n * 1.42860677e-6f;
-    reg p = r * 1.9875691e-4f + 1.3981999e-3f;
-    p = p * r + 8.3334519e-3f;
-    p = p * r + 4.1665796e-2f;
-    p = p * r + 0.16666666f;
-    p = p * r + 0.5f;
-    p = p * (r * r) + r + 1.0f;
-    return x / (1.0f + (reg)((bits)p + power));
+    const reg zero = {0}, t = SMALLER(LARGER(x, zero - 87.0f), zero + 87.0f);
+    const reg n = t * -1.44269504f + 12582912.0f; /* rounds to an integer, which is in the lowest bits */
+    const reg r = t * -1.44269504f - (n - 12582912.0f);
+    reg p = r * 1.32647271e-3f + 9.67151265e-3f;
+    p = p * r + 5.55073374e-2f;
+    p = p * r + 0.240222421f;
+    p = p * r + 0.693146978f;
+    p = p * r + 1.0f;
+    return x / (1.0f + (reg)((bits)p + ((bits)n << 23)));
 }
 
 static inline void forth(const reg in[6], reg out[6]) {
@@ -131,23 +130,57 @@ void transform_weights(const float *weights, float *points, int64_t channels, in
             }
 }
 
-/* AT_ONCE rows of points times a panel of weights. */
-static void product(int64_t channels, const float *points, const float *panel, float *out) {
+/* Rows of points times a panel of weights, while `next`, a part of the panel after it, comes nearer. */
+static inline __attribute__((always_inline)) void product_of(const int rows, int64_t channels, const float *points,
+                                                             const float *panel, const float *next, float *out) {
     reg sums[AT_ONCE][2];
-    for (int i = 0; i < AT_ONCE; i++) sums[i][0] = sums[i][1] = (reg){0};
-    for (int64_t c = 0; c < channels; c++) {
-        reg first = *(const vec *)(panel + c * PANEL), second = *(const vec *)(panel + c * PANEL + WIDE);
 #pragma GCC unroll 12
-        for (int i = 0; i < AT_ONCE; i++) {
-            float factor = points[i * channels + c];
-            sums[i][0] += factor * first;
-            sums[i][1] += factor * second;
+    for (int i = 0; i < rows; i++) sums[i][0] = sums[i][1] = (reg){0};
+    for (int64_t c = 0; c < channels; c += STEPS) {
+        for (int line = 0; line < PANEL / LINE; line++, next += LINE) __builtin_prefetch(next);
+#pragma GCC unroll 4
+        for (int64_t step = c; step < c + STEPS; step++) {
+            const reg first = *(const vec *)(panel + step * PANEL), second = *(const vec *)(panel + step * PANEL + WIDE);
+#pragma GCC unroll 12
+            for (int i = 0; i < rows; i++) {
+                const float factor = points[i * channels + step];
+                sums[i][0] += factor * first;
+                sums[i][1] += factor * second;
+            }
         }
     }
-    for (int i = 0; i < AT_ONCE; i++) {
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++) {
         *(vec *)(out + i * BLOCK) = sums[i][0];
         *(vec *)(out + i * BLOCK + WIDE) = sums[i][1];
     }
+}
+
+static void product(int64_t rows, int64_t channels, const float *points, const float *panel, const float *next,
+                    float *out) {
+    switch (rows) {
+#define ROWS(n) case n: product_of(n, channels, points, panel, next, out); break;
+        ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6)
+#if AT_ONCE > 6
+        ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12)
+#endif
+    }
+}
+
+/* The products of all points with the block of outputs that begins at `first`. */
+static void multiply(const Job *job, int64_t tiles, int64_t first, const float *points, float *products) {
+    /* Tiles in blocks that differ by one at most, since small ones are slow. */
+    const int64_t channels = job->channels, blocks = (tiles + AT_ONCE - 1) / AT_ONCE;
+    for (int64_t point = 0; point < 36; point++)
+        for (int64_t o = 0; o < BLOCK; o += PANEL) {
+            const float *panel = job->weights + (point * job->outputs + first + o) * channels;
+            const float *next = panel + (o + PANEL < BLOCK ? PANEL : PANEL + job->outputs - BLOCK) * channels;
+            for (int64_t block = 0; block < blocks; block++) {
+                const int64_t begin = tiles * block / blocks, end = tiles * (block + 1) / blocks;
+                product(end - begin, channels, points + point * POINT(channels) + begin * channels, panel,
+                        next + PANEL * channels * block / blocks, products + point * POINT(BLOCK) + begin * BLOCK + o);
+            }
+        }
 }
 
 /* A row of the enlarged image into a strip, with zeros at both ends; only zeros if it is outside. */
@@ -162,20 +195,19 @@ static void read_row(const Job *job, int64_t row, float *to, int64_t padded) {
     memset(to, 0, channels * sizeof(float));
     to += channels;
     if (job->scale)
-        for (int64_t c = 0; c < channels; c += WIDE) {
-            const reg scale = *(const vec *)(job->scale + c), shift = *(const vec *)(job->shift + c);
-            for (int64_t pixel = 0; pixel < pixels; pixel++) {
+        for (int64_t pixel = 0; pixel < pixels; pixel++)
+            for (int64_t c = 0; c < channels; c += WIDE) {
+                const reg scale = *(const vec *)(job->scale + c), shift = *(const vec *)(job->shift + c);
                 const reg value = silu(*(const vec *)(from + pixel * channels + c) * scale + shift);
                 for (int64_t i = 0; i < repeated; i++) *(vec *)(to + (pixel * repeated + i) * channels + c) = value;
             }
-        }
     else
         for (int64_t pixel = 0; pixel < job->width; pixel++)
             memcpy(to + pixel * channels, from + pixel / repeated * channels, channels * sizeof(float));
     memset(to + job->width * channels, 0, (padded - 1 - job->width) * channels * sizeof(float));
 }
 
-static void transform_tile(const float *from, int64_t row, int64_t channels, float *to, int64_t apart) {
+static void transform_tile(const float *from, int64_t row, int64_t channels, float *to) {
     for (int64_t c = 0; c < channels; c += WIDE) {
         reg partly[6][6], in[6], done[6];
         for (int i = 0; i < 6; i++) {
@@ -185,19 +217,19 @@ static void transform_tile(const float *from, int64_t row, int64_t channels, flo
         for (int j = 0; j < 6; j++) {
             for (int i = 0; i < 6; i++) in[i] = partly[i][j];
             forth(in, done);
-            for (int i = 0; i < 6; i++) *(vec *)(to + (6 * i + j) * apart + c) = done[i];
+            for (int i = 0; i < 6; i++) *(vec *)(to + (6 * i + j) * POINT(channels) + c) = done[i];
         }
     }
 }
 
 /* The products of a tile to 4x4 pixels of the block of outputs that begins at `first`. */
-static void write_tile(const Job *job, const float *from, int64_t apart, int64_t row, int64_t column, int64_t first) {
+static void write_tile(const Job *job, const float *from, int64_t row, int64_t column, int64_t first) {
     const int64_t down = job->height - row < 4 ? job->height - row : 4;
     const int64_t across = job->width - column < 4 ? job->width - column : 4;
     for (int64_t o = 0; o < BLOCK; o += WIDE) {
         reg partly[6][4], in[6], done[4][4];
         for (int i = 0; i < 6; i++) {
-            for (int j = 0; j < 6; j++) in[j] = *(const vec *)(from + (6 * i + j) * apart + o);
+            for (int j = 0; j < 6; j++) in[j] = *(const vec *)(from + (6 * i + j) * POINT(BLOCK) + o);
             back(in, partly[i]);
         }
         const reg bias = job->bias ? (reg) * (const vec *)(job->bias + first + o) : (reg){0};
@@ -230,10 +262,9 @@ static void write_tile(const Job *job, const float *from, int64_t apart, int64_t
 static void compute_band(const Job *job, int64_t begin, int64_t end, float *scratch) {
     const int64_t columns = (job->width + 3) / 4, padded = 4 * columns + 2;
     const int64_t channels = job->channels, line = padded * channels;
-    const int64_t rows = rows_of(columns), apart = GROUP * channels + APART;
-    const int64_t apart_out = GROUP * BLOCK + APART;
+    const int64_t rows = rows_of(columns);
     float *strip = scratch, *points = strip + strip_size(job->width, channels);
-    float *products = points + 36 * apart;
+    float *products = points + 36 * POINT(channels);
     for (int64_t row = begin; row < end; row += rows) {
         const int64_t count = end - row < rows ? end - row : rows;
         if (row > begin) memcpy(strip, strip + 4 * rows * line, 2 * line * sizeof(float));
@@ -244,21 +275,13 @@ static void compute_band(const Job *job, int64_t begin, int64_t end, float *scra
             for (int64_t n = 0; n < tiles; n++) {
                 const int64_t at = tile + n;
                 transform_tile(strip + 4 * (at / columns) * line + 4 * (at % columns) * channels, line, channels,
-                               points + n * channels, apart);
+                               points + n * channels);
             }
-            const int64_t full = (tiles + AT_ONCE - 1) / AT_ONCE * AT_ONCE;
-            for (int point = 0; point < 36; point++)
-                memset(points + point * apart + tiles * channels, 0, (full - tiles) * channels * sizeof(float));
             for (int64_t first = 0; first < job->outputs; first += BLOCK) {
-                for (int64_t point = 0; point < 36; point++)
-                    for (int64_t o = 0; o < BLOCK; o += PANEL)
-                        for (int64_t n = 0; n < full; n += AT_ONCE)
-                            product(channels, points + point * apart + n * channels,
-                                    job->weights + (point * job->outputs + first + o) * channels,
-                                    products + point * apart_out + n * BLOCK + o);
+                multiply(job, tiles, first, points, products);
                 for (int64_t n = 0; n < tiles; n++) {
                     const int64_t y = 4 * (row + (tile + n) / columns), x = 4 * ((tile + n) % columns);
-                    write_tile(job, products + n * BLOCK, apart_out, y, x, first);
+                    write_tile(job, products + n * BLOCK, y, x, first);
                 }
             }
         }
