@@ -89,8 +89,9 @@ class TrackRows(QObject):
 
     def top(self, position: int) -> int:
         """y of the top of a row."""
-        last = len(self.tops) - 1
-        inside = min(max(position, 0), last)
+        if 0 <= position < len(self.tops):
+            return self.tops[position] - self.offset_px
+        inside = 0 if position < 0 else len(self.tops) - 1
         return self.tops[inside] + (position - inside) * self.common_px - self.offset_px
 
     def height(self, position: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import (
     QColor,
@@ -161,7 +163,7 @@ class TimeCanvas(QWidget):
         """Repaint the outdated region."""
         dirty, self._dirty = self._dirty & self.rect(), QRegion()
         painter = QPainter(content)
-        for area in _rects(dirty):
+        for area in _in_columns(dirty):
             painter.save()
             painter.setClipRect(area)
             painter.fillRect(area, QColor(theme.colors().lane))
@@ -238,6 +240,25 @@ class TimeCanvas(QWidget):
 
 def _rects(region: QRegion) -> list[QRect]:
     return list(region)  # type: ignore[call-overload, no-any-return]  # iterable, though not in the stubs
+
+
+def _in_columns(region: QRegion) -> list[QRect]:
+    """The rectangles of a region, joined below each other where Qt's own bands are more.
+
+    Scrolling exposes one column, which bands of what is repainted beside it would cut into a dozen.
+    """
+    bands = _rects(region)
+    columns: list[QRect] = []
+    for left, right in pairwise(sorted({x for rect in bands for x in (rect.left(), rect.right() + 1)})):
+        below = -1
+        for rect in bands:  # from the top down
+            if rect.left() <= left and right <= rect.right() + 1:
+                if rect.top() == below:
+                    columns[-1].setBottom(rect.bottom())
+                else:
+                    columns.append(QRect(left, rect.top(), right - left, rect.height()))
+                below = rect.bottom() + 1
+    return min(bands, columns, key=len)
 
 
 def _grown(region: QRegion) -> QRegion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -71,12 +72,20 @@ def paint_label(painter: QPainter, left: float, right: float, top: float, label:
     if room < _SHORTEST_NAME_PX:
         return
     painter.setPen(ink)
-    text = _laid_out(label, room, font)
+    text = _laid_out(label, min(room, _width(label, font)), font)
     painter.drawStaticText(QPointF(round(left) + _LEFT_PX, top + (NAME_PX - text.size().height()) / 2), text)
 
 
 def _room(left: float, right: float) -> int:
     return int(right - left - _LEFT_PX - _RIGHT_PX)
+
+
+@lru_cache(_NAMES)
+def _width(name: str, description: str) -> int:
+    """The room that a whole name needs: with any more, as while zooming, it is laid out alike."""
+    font = QFont()
+    font.fromString(description)
+    return math.ceil(QFontMetricsF(font).horizontalAdvance(shown(name)))
 
 
 @lru_cache(_NAMES)

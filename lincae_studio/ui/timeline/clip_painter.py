@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
+from typing import NamedTuple
 
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter, QPen
@@ -45,8 +46,7 @@ _DASH_PX = 4
 _DASH_STEP_PX = 6
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A lane to paint.
 
     Attributes:
@@ -74,8 +74,10 @@ class Row:
     making: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class _Shown:
+_Looks = tuple[QColor, QColor, QColor, QColor, QColor]
+
+
+class _Shown(NamedTuple):
     """A visible clip with its rectangle, audio and colours; `name_right`: where a later clip starts to cover it."""
 
     clip: Clip
@@ -135,19 +137,28 @@ def paint_rows(
 
 def _paint_ground(painter: QPainter, row: Row, shown: Sequence[_Shown]) -> list[Overlap]:
     """Paint what is below the waveforms. Returns where clips overlap."""
-    for item in shown:
-        rect = item.rect
-        painter.fillRect(rect, item.body)
-        painter.fillRect(QRectF(rect.left(), rect.top(), rect.width(), NAME_PX), item.color)
-        if item.clip.media in row.offline and item.clip.media not in row.making and not row.loading:
-            hatched = QBrush(QColor(theme.colors().error), Qt.BrushStyle.BDiagPattern)
-            painter.fillRect(rect.adjusted(0, NAME_PX, 0, 0), hatched)
+    missing = row.offline - row.making if not row.loading else frozenset()
+    painter.setPen(Qt.PenStyle.NoPen)
+    for (_, hatched), neighbours in groupby(shown, lambda item: (id(item.body), item.clip.media in missing)):
+        alike = list(neighbours)
+        rects = [item.rect for item in alike]
+        _fill(painter, rects, alike[0].body)
+        _fill(painter, [QRectF(rect.left(), rect.top(), rect.width(), NAME_PX) for rect in rects], alike[0].color)
+        if hatched:
+            pattern = QBrush(QColor(theme.colors().error), Qt.BrushStyle.BDiagPattern)
+            _fill(painter, [rect.adjusted(0, NAME_PX, 0, 0) for rect in rects], pattern)
     _paint_outlines(painter, shown)
     covered = any(item.name_right < item.rect.right() for item in shown)
     overlaps = overlaps_of([item.rect for item in shown]) if covered else []
     for overlap in overlaps:
         paint_overlap_ground(painter, overlap)
     return overlaps
+
+
+def _fill(painter: QPainter, rects: Sequence[QRectF], brush: QColor | QBrush) -> None:
+    """Fill rectangles, in their order, with the painter's pen."""
+    painter.setBrush(brush)
+    painter.drawRects(rects)
 
 
 def _shown(area: QRect, row: Row, store: MediaStore, axis: TimeAxis) -> list[_Shown]:
@@ -157,8 +168,10 @@ def _shown(area: QRect, row: Row, store: MediaStore, axis: TimeAxis) -> list[_Sh
     later = math.inf
     covered_px: int | None = None
     audio: dict[str, ConformedMedia | None] = {}
+    looks: dict[str, _Looks] = {}
+    theme_colors = theme.colors()
     for clip in reversed(row.clips):
-        if clip.start > end or clip.end < begin:
+        if clip.start > end or clip.start + clip.length < begin:
             if clip.start > end:
                 later = axis.x_of(clip.start)
             continue
@@ -168,17 +181,19 @@ def _shown(area: QRect, row: Row, store: MediaStore, axis: TimeAxis) -> list[_Sh
         covered_px = left_px
         rect = clip_rect(clip, axis, row.top, row.height_px)
         heard = row.audible and not clip.mute
-        colors = _colors((clip.color or row.track.color) if heard else theme.colors().clip_muted, theme.colors())
+        color = (clip.color or row.track.color) if heard else theme_colors.clip_muted
+        if color not in looks:
+            looks[color] = _colors(color, theme_colors)
         if clip.media not in audio:
             audio[clip.media] = store.get(clip.media)
-        found.append(_Shown(clip, rect, audio[clip.media], *colors, min(rect.right(), later)))
+        found.append(_Shown(clip, rect, audio[clip.media], *looks[color], min(rect.right(), later)))
         later = rect.left()
     found.reverse()
     return found
 
 
 @lru_cache
-def _colors(color: str, colors: theme.Colors) -> tuple[QColor, QColor, QColor, QColor, QColor]:
+def _colors(color: str, colors: theme.Colors) -> _Looks:
     """The colours of a clip's name strip, body, waveform, outline and name."""
     own = QColor(color)
     return own, colors.clip_body(own), colors.clip_wave(own), colors.clip_edge(own), colors.clip_ink(own)
@@ -188,16 +203,20 @@ def _paint_outlines(painter: QPainter, shown: Sequence[_Shown]) -> None:
     """Paint a line of a pixel inside the borders of clips, so that adjacent ones can be told apart."""
     frames: dict[int, tuple[QColor, list[QRectF]]] = {}
     for item in shown:
-        rect = item.rect
-        if rect.width() >= _OUTLINED_PX:
+        left, top, width, height = item.rect.left(), item.rect.top(), item.rect.width(), item.rect.height()
+        if width >= _OUTLINED_PX:
             # Filled: of a rectangle drawn with a pen between pixels, corners depend on where it is clipped.
-            lines = frames.setdefault(id(item.edge), (item.edge, []))[1]
-            lines += (QRectF(x, rect.top(), 1.0, rect.height()) for x in (rect.left(), rect.right() - 1.0))
-            lines += (QRectF(rect.left(), y, rect.width(), 1.0) for y in (rect.top(), rect.bottom() - 1.0))
+            frames.setdefault(id(item.edge), (item.edge, []))[1].extend(
+                (
+                    QRectF(left, top, 1.0, height),
+                    QRectF(left + width - 1.0, top, 1.0, height),
+                    QRectF(left, top, width, 1.0),
+                    QRectF(left, top + height - 1.0, width, 1.0),
+                )
+            )
     painter.setPen(Qt.PenStyle.NoPen)
     for color, lines in frames.values():
-        painter.setBrush(color)
-        painter.drawRects(lines)
+        _fill(painter, lines, color)
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
 

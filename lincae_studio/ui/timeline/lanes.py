@@ -208,25 +208,26 @@ class Lanes(TimeCanvas):
     def scrolled(self, before: float) -> None:
         """Repaint clip names, which stay in view, and envelopes, whose segments start at the left border."""
         session = self._session
+        begin, latest = self.axis.start, max(before, self.axis.start)
         for position in self._visible(self.rect()):
             track, top = session.tracks[position], self._rows.top(position)
             if self._envelopes.of(track.id) is not None:
                 self._invalidate_row(position)
                 continue
-            # Names that were or are away from the start of their clip.
-            begin, latest = self.axis.start, max(before, self.axis.start)
-            ends = [self.axis.x_of(clip.end) for clip in track.clips if clip.start < latest and clip.end > begin]
-            last_end = 0
+            last_end = named_end = 0
             for clip in track.clips:
+                end = clip.start + clip.length
+                if clip.start < latest and end > begin:  # its name was or is away from its start
+                    named_end = max(named_end, end)
                 # A curve clipped at another position may cover different pixels.
                 curved = clip.fade_in or clip.fade_out or clip.start < last_end
-                last_end = max(last_end, clip.end)
-                if curved and clip.start < begin + self.axis.visible_samples and clip.end > begin:
+                last_end = max(last_end, end)
+                if curved and clip.start < begin + self.axis.visible_samples and end > begin:
                     faded = self.hits.rect(clip, position).toAlignedRect().adjusted(-1, 0, 1, 0)
                     if self.outdated(faded):
                         self.invalidate(faded)
-            if ends:
-                right = min(round(max(ends)) + 2, self.width())
+            if named_end:
+                right = min(round(self.axis.x_of(named_end)) + 2, self.width())
                 self.invalidate(QRect(0, top, right, MARGIN_PX + NAME_PX))
 
     def _visible(self, area: QRect) -> Sequence[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from PySide6.QtCore import QEvent, QRect, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QHelpEvent, QPainter
 from PySide6.QtWidgets import QToolTip, QWidget
@@ -40,6 +42,20 @@ _HEARD: dict[Monitor, tuple[str, str]] = {
 }
 
 
+@lru_cache
+def _brushes(state: ChunkState, colors: theme.Colors) -> tuple[QBrush, QBrush]:
+    """The ground of cells in a state, and the pattern over it."""
+    shown = {
+        ChunkState.RENDERED: colors.state_rendered,
+        ChunkState.STALE: colors.state_stale,
+        ChunkState.RENDERING: colors.state_rendering,
+        ChunkState.FAILED: colors.state_failed,
+    }
+    color = QColor(shown[state])
+    ground = QColor(colors.window) if color.lightness() < 128 else color.darker(260)
+    return QBrush(ground), QBrush(color, _PATTERNS[state])
+
+
 class RenderBar(TimeCanvas):
     """One cell per chunk; silent chunks are empty."""
 
@@ -54,22 +70,18 @@ class RenderBar(TimeCanvas):
 
     def paint_content(self, painter: QPainter, area: QRect) -> None:
         painter.fillRect(area, QColor(theme.colors().window))
-        colors = theme.colors()
-        shown: dict[int, str] = {
-            ChunkState.RENDERED: colors.state_rendered,
-            ChunkState.STALE: colors.state_stale,
-            ChunkState.RENDERING: colors.state_rendering,
-            ChunkState.FAILED: colors.state_failed,
-        }
         step_px = self._rendering.plan.grid.step_samples / self.axis.samples_per_px
         gaps = step_px >= _GAP_PX
         begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
         together = max(1, int(1.0 / step_px))
+        cells: dict[int, list[QRectF]] = {}
         for first, last, state in self._rendering.runs(begin, end, merged=not gaps, together=together):
-            cell = self._cell(first, last, gaps)
-            color = QColor(shown[state])
-            painter.fillRect(cell, QColor(colors.window) if color.lightness() < 128 else color.darker(260))
-            painter.fillRect(cell, QBrush(color, _PATTERNS[ChunkState(state)]))
+            cells.setdefault(state, []).append(self._cell(first, last, gaps))
+        painter.setPen(Qt.PenStyle.NoPen)
+        for state, alike in sorted(cells.items()):
+            for brush in _brushes(ChunkState(state), theme.colors()):
+                painter.setBrush(brush)
+                painter.drawRects(alike)
 
     def _cell(self, first: int, last: int, gap: bool) -> QRectF:
         plan = self._rendering.plan

@@ -88,23 +88,31 @@ def rows_image(
     channels of stereo files as two waves, the left one above.
     """
     width = right - left
+    pieces = list(chain(*rows))
+    owners = np.full(len(rows) * width, -1)
+    number = 0
+    for row, own in enumerate(rows):
+        begin = row * width - left
+        for piece in own:
+            owners[begin + max(piece.first, left) : begin + min(piece.last, right)] = number
+            number += 1
+    drawn = np.flatnonzero(owners >= 0)
+    owners = owners[drawn]
     starts = np.zeros(len(rows) * width)
     gains = np.zeros(len(starts), np.float32)
     colors = np.zeros(len(starts), np.uint32)
-    owners = np.full(len(starts), -1)
-    medias = {id(piece.media): (number, piece.media) for number, piece in enumerate(chain(*rows))}
-    for row, pieces in enumerate(rows):
-        for piece in pieces:
-            first, last = max(piece.first, left), min(piece.last, right)
-            part = slice(row * width + first - left, row * width + last - left)
-            starts[part] = piece.start + samples_per_column * np.arange(first - piece.first, last - piece.first)
-            gains[part] = piece.gain
-            colors[part] = piece.color.rgba()
-            owners[part] = medias[id(piece.media)][0]
+    firsts = np.array([piece.first for piece in pieces])
+    begins = np.array([piece.start for piece in pieces])
+    starts[drawn] = begins[owners] + samples_per_column * (drawn % width + left - firsts[owners])
+    gains[drawn] = np.array([piece.gain for piece in pieces])[owners]
+    colors[drawn] = np.array([piece.color.rgba() for piece in pieces], np.uint32)[owners]
+    medias = {id(piece.media): piece.media for piece in pieces}
+    numbers = {identity: number for number, identity in enumerate(medias)}
+    owners = np.array([numbers[id(piece.media)] for piece in pieces])[owners]
     columns = np.zeros((2, len(starts), 2), np.float32)
     stereo = np.zeros(len(starts), bool)
-    for number, media in medias.values():
-        mine = np.flatnonzero(owners == number)
+    for number, media in enumerate(medias.values()):
+        mine = drawn[owners == number]
         if not len(mine):
             continue
         two = split and len(media.waves) > 1

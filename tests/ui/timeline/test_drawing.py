@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtGui import QColor, QImage, QRegion
 from PySide6.QtWidgets import QApplication, QFileDialog, QToolButton
 from pytestqt.qtbot import QtBot
 
@@ -23,6 +23,7 @@ from lincae_studio.session.model import MASTER, TRACK_COLORS, Point, Session
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
+from lincae_studio.ui.timeline import canvas
 from lincae_studio.ui.timeline.envelopes import Kind
 from tests.helpers import noise, write_audio
 from tests.ui.conftest import LIMIT_MS, set_zoom
@@ -329,3 +330,27 @@ def test_clips_of_a_project_that_is_still_opening_are_not_shown_as_missing(
     assert hatched() == [False, False]
     qtbot.waitUntil(lambda: not window.importer.busy, timeout=LIMIT_MS)
     assert hatched() == [False, True], "only what is really missing"
+
+
+def test_what_scrolling_exposes_is_painted_as_one_column() -> None:
+    """Beside it, names are repainted in each of six lanes, which cut it into a dozen bands."""
+    names = [QRect(0, 76 * lane, 300, 20) for lane in range(6)]
+    exposed = QRect(900, 0, 100, 456)
+    region = QRegion(exposed)
+    for rect in names:
+        region += rect
+    assert sorted(canvas._in_columns(region), key=QRect.getRect) == sorted([exposed, *names], key=QRect.getRect)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_columns_cover_a_region_without_overlaps(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    region = QRegion()
+    for left, top, width, height in rng.integers(1, 40, (6, 4)).tolist():
+        region += QRect(left, top, width, height)
+    columns, covered = canvas._in_columns(region), QRegion()
+    for rect in columns:
+        assert not covered.intersects(rect)
+        covered += rect
+    assert covered == region
+    assert len(columns) <= region.rectCount()
