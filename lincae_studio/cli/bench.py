@@ -297,7 +297,7 @@ def _training(
 ) -> None:
     """Speed of training on this machine: steps, windows and operations per second."""
     require("torch")
-    from lincae_studio.training.recipe import preset as make_recipe
+    from lincae_studio.training.presets import preset as make_recipe
     from lincae_studio.training.throughput import measure_training
 
     _print_figures(measure_training(make_recipe(preset, settings or ()), seconds, peak_tflops), as_json, context)

@@ -15,7 +15,9 @@ from lincae_studio.errors import UsageError
 
 
 def train(
-    preset: Annotated[str | None, typer.Option(help="lin-cae, lin-cae-2, m2l, augmentation, mini or mini-44k.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="lin-cae, lin-cae-2, m2l, augmentation, mini, mini-44k, linear-8x or linear-15x.")
+    ] = None,
     data: Annotated[
         list[str] | None,
         typer.Option(
@@ -64,7 +66,8 @@ def train(
     require("torch")
     from lincae_studio.training import data as audio, run
     from lincae_studio.training.export import summary
-    from lincae_studio.training.recipe import Run, preset as make_recipe
+    from lincae_studio.training.presets import preset as make_recipe
+    from lincae_studio.training.recipe import Run
     from lincae_studio.training.validation import parse_validation
 
     def keep() -> None:

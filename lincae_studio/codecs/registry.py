@@ -32,6 +32,7 @@ from lincae_studio.session.model import DEFAULT_RATE, RATES, Session
 #: One line per family: the module in this package whose `FAMILY` it is, in the order in which lists show their codecs.
 _FAMILIES = (
     "mdct",
+    "linear.family",
     "lincae.family",
     "diffusers.family",
 )

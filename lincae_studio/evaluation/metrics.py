@@ -25,7 +25,7 @@ _AURALOSS_STFTS = ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240))
 LIMIT_DB = 160.0
 
 #: Magnitudes below this count as this: the square root of the 1e-8 that auraloss adds to power spectra.
-_MAGNITUDE_FLOOR = 1e-4
+MAGNITUDE_FLOOR = 1e-4
 
 _MEL_BANDS = 80
 _MEL_SIZE = 2048
@@ -125,7 +125,7 @@ def _stft_distance(estimate: Signal, reference: Signal, size: int) -> float:
 
 def _spectral_distance(ours: Spectrogram, theirs: Spectrogram) -> float:
     """Spectral convergence and mean difference of logarithms, of magnitudes above the floor."""
-    ours, theirs = (np.maximum(one, np.float32(_MAGNITUDE_FLOOR)) for one in (ours, theirs))
+    ours, theirs = (np.maximum(one, np.float32(MAGNITUDE_FLOOR)) for one in (ours, theirs))
     convergence = float(np.linalg.norm(theirs - ours)) / float(np.linalg.norm(theirs))
     return convergence + float(np.abs(np.log(theirs / ours)).mean(dtype=np.float64))
 

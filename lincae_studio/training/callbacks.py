@@ -20,8 +20,7 @@ from torch import Tensor
 from lincae_studio.errors import StudioError
 from lincae_studio.evaluation.metrics import limited, si_sdr
 from lincae_studio.training.data import Array, Source, audible_window
-from lincae_studio.training.module import LinCaeTraining, learning_rate
-from lincae_studio.training.objective import step_size
+from lincae_studio.training.module import Training, learning_rate
 from lincae_studio.training.recipe import Recipe
 
 #: Interval at which the loss is read, which waits for the device.
@@ -88,7 +87,7 @@ class Progress(Callback):
         self._bars.stop()
 
     def _check_loss(self, trainer: Trainer, module: LightningModule) -> None:
-        assert isinstance(module, LinCaeTraining)
+        assert isinstance(module, Training)
         recipe, step = self._recipe, trainer.global_step
         loss = float(self._sum) / self._steps
         if not math.isfinite(loss):
@@ -97,17 +96,13 @@ class Progress(Callback):
             )
         seconds = time.monotonic() - self._checked_at  # reading the loss waited for the device
         speed = self._steps / seconds
-        gains = module.gains((step - 1) / recipe.steps)
         curves = {
             "loss": loss,
             "learning_rate": learning_rate(recipe, step),
-            "consistency_step": step_size(recipe.diffusion, step / recipe.steps),
             "steps_per_s": speed,
             "windows_per_s": speed * recipe.batch * trainer.world_size,
-            "gain_min": gains.low,
-            "gain_max": gains.high,
-            "gain_probability": gains.probability,
-        } | {name: float(value) for name, value in module.seen.items()}
+        }
+        curves |= module.curves(step) | {name: float(value) for name, value in module.seen.items()}
         writer = writer_of(trainer)
         for name, value in curves.items():
             if math.isfinite(value):  # gradients overflow in the first steps with fp16, which are left out
@@ -142,11 +137,11 @@ class Samples(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        assert isinstance(pl_module, LinCaeTraining)
+        assert isinstance(pl_module, Training)
         if trainer.is_global_zero and trainer.global_step in self._steps:
             self.write(pl_module, writer_of(trainer), trainer.global_step)
 
-    def write(self, module: LinCaeTraining, writer: Any, step: int) -> None:
+    def write(self, module: Training, writer: Any, step: int) -> None:
         """Write the decoded samples at this step, and the originals the first time."""
         recipe = module.recipe
         rng = np.random.default_rng((recipe.seed, 2**32 - 1, 2**31))  # no training step draws these windows
@@ -167,9 +162,7 @@ class Samples(Callback):
 
 def windows_of(source: Source, recipe: Recipe, count: int, seconds: float, rng: np.random.Generator) -> Array:
     """`(count, N)` windows of some seconds, which the codec divides into whole frames."""
-    hop = recipe.hop * recipe.generator.time_factor
-    frames = max(1, round(seconds * recipe.sample_rate / hop))
-    samples = frames * hop + recipe.hop * (recipe.frontend.n_fft_factor - 1)
+    samples = recipe.whole_samples(seconds)
     return np.stack([audible_window(source, rng, samples, recipe.level_min) for _ in range(count)])
 
 

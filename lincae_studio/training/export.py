@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +13,12 @@ import msgspec
 import numpy as np
 
 from lincae_studio import __version__, atomic
-from lincae_studio.codecs.base import Array, CodecInfo
-from lincae_studio.codecs.computation import AUTO
-from lincae_studio.codecs.lincae.codec import LinCaeCodec, load_codec
-from lincae_studio.codecs.lincae.folder import open_folder
-from lincae_studio.codecs.lincae.model import ConsistencyAutoencoder
-from lincae_studio.codecs.lincae.pretrained import save_official, save_own
+from lincae_studio.codecs.base import Array, Codec, CodecInfo
 from lincae_studio.errors import ExportError, os_error_reason
 from lincae_studio.evaluation.figures import FIGURES
 from lincae_studio.evaluation.measuring import Evaluation, evaluate
 from lincae_studio.training.data import Source, audible_window
-from lincae_studio.training.module import LinCaeTraining
+from lincae_studio.training.module import Training
 from lincae_studio.training.recipe import Run
 from lincae_studio.training.synth import synth_groups
 
@@ -40,7 +36,7 @@ GROUPS = 16
 class Weights:
     """Weights to export, and the number of steps that they were trained for."""
 
-    module: LinCaeTraining
+    module: Training
     steps: int
 
 
@@ -83,14 +79,12 @@ def export(
 ) -> Evaluation | None:
     """Write `codec/` and `official/` to the run's folder, and measure the written codec; the best one as well, if any.
 
-    The scale factor is chosen so that the latents have unit variance.
-
     Args:
         last: the last weights, for `codec/`.
         best: the best weights on the validation data, for `codec-best/`; None without validation.
         source: source of the audio to measure with; None for songs that are in no training data.
         heard: description of that audio.
-        measure: whether to measure anything but the scale factor.
+        measure: whether to measure the codec.
         say: called with a line about each measurement.
 
     Returns:
@@ -100,33 +94,34 @@ def export(
         ExportError: when the folders cannot be written.
     """
     weights = {CODEC_FOLDER: last} if best is None else {BEST_FOLDER: best, CODEC_FOLDER: last}
-    groups: Array | None = None
     evaluations: dict[str, Evaluation] = {}
-    codecs: dict[str, LinCaeCodec] = {}
+    codecs: dict[str, Codec] = {}
+
+    @functools.cache
+    def audio(info: CodecInfo) -> Array:
+        return synth_groups(info, GROUPS) if source is None else _groups(source, run, info)
+
     try:
         (folder / CODEC_FOLDER / METRICS_NAME).unlink(missing_ok=True)  # written last: with it, the export is complete
         for name, one in weights.items():
-            codec = _written(folder / name, run, one, 1.0)
-            if groups is None:
-                groups = synth_groups(codec.info, GROUPS) if source is None else _groups(source, run, codec.info)
-            latents = codec.encode(groups.reshape(-1, groups.shape[2]))
-            codec = _written(folder / name, run, one, float(f"{1.0 / latents.std():.4g}"))
+            codec = _written(folder / name, run, one, audio)
             if measure:
+                groups = audio(codec.info)
                 count = groups.size // groups.shape[2]
                 step = f"step {one.steps:,} of {run.recipe.steps:,}"
                 say(f"measuring {folder / name}, {step}, on {count} windows of {heard} (--no-evaluate leaves this out)")
                 evaluations[name] = evaluate(codec, groups)
-            save_official(codec.model, folder / OFFICIAL_FOLDER, "last" if name == CODEC_FOLDER else "best")
+            one.module.save_official(folder / OFFICIAL_FOLDER, codec, "last" if name == CODEC_FOLDER else "best")
             codecs[name] = codec
         for name, codec in codecs.items():
-            card = _card(run, codec.model, weights, name, evaluations, heard).encode()
+            card = _card(run, codec, weights, name, evaluations, heard).encode()
             figures = {
                 "steps": weights[name].steps,
                 "measured_on": heard if measure else None,
                 **(evaluations[name].plain() if measure else {}),
             }
             atomic.write_bytes(folder / name / CARD_NAME, card)
-            if name == CODEC_FOLDER:
+            if name == CODEC_FOLDER and (folder / OFFICIAL_FOLDER).is_dir():
                 atomic.write_bytes(folder / OFFICIAL_FOLDER / CARD_NAME, card)
             atomic.write_bytes(folder / name / METRICS_NAME, json.dumps(figures, indent=2).encode() + b"\n")
     except OSError as error:
@@ -143,14 +138,12 @@ def _metrics(folder: Path) -> dict[str, Any] | None:
     return figures if isinstance(figures, dict) and isinstance(figures.get("steps"), int) else None
 
 
-def _written(path: Path, run: Run, weights: Weights, scale_factor: float) -> LinCaeCodec:
+def _written(path: Path, run: Run, weights: Weights, audio: Callable[[CodecInfo], Array]) -> Codec:
     """Write the averaged weights in the studio's format, and load the codec from there."""
     path = path.absolute()
     title = path.parent.name if path.name == CODEC_FOLDER else f"{path.parent.name} (best)"
     description = f"Trained with the preset {run.preset}, {weights.steps:,} of {run.recipe.steps:,} steps"
-    linear = run.recipe.linearity == "implicit"
-    save_own(weights.module.autoencoder(scale_factor), path, title=title, linear=linear, description=description)
-    return load_codec(open_folder(path), str(path), AUTO)
+    return weights.module.save(path, title, description, lambda info: audio(info).reshape(-1, audio(info).shape[2]))
 
 
 def _groups(source: Source, run: Run, info: CodecInfo) -> Array:
@@ -162,14 +155,16 @@ def _groups(source: Source, run: Run, info: CodecInfo) -> Array:
 
 def _card(
     run: Run,
-    model: ConsistencyAutoencoder,
+    codec: Codec,
     weights: dict[str, Weights],
     name: str,
     evaluations: dict[str, Evaluation],
     heard: str,
 ) -> str:
     recipe, steps = run.recipe, weights[name].steps
-    parameters = sum(value.numel() for value in model.generator.parameters())
+    module, info = weights[name].module, codec.info
+    parameters = sum(value.numel() for value in module.net.parameters())
+    facts = "".join(f"- {fact}\n" for fact in module.facts(codec))
     options = "\n".join(f"    {name}: {value}" for name, value in msgspec.to_builtins(recipe).items())
     chosen = "" if name == CODEC_FOLDER else ", those with the lowest MR-STFT on the validation data"
     validated = "" if run.validate is None else f"- Validation: {run.validate}\n"
@@ -180,10 +175,9 @@ Trained by LinCAE Studio {__version__} with the preset `{run.preset}`: {steps:,}
 at {recipe.sample_rate} Hz.
 
 - Data: {", ".join(run.data)}
-{validated}- Size: {parameters / 1e6:.2f} million parameters; {model.hop / model.dim:g} samples per latent value \
-({model.dim} values every {model.hop} samples)
-- Scale factor of the latents: {model.scale_factor:g} (the official format has no place for it: pass it on)
-
+{validated}- Size: {parameters / 1e6:.2f} million parameters; {info.compression:.3g} samples per latent value \
+({info.dim} values every {info.hop} samples)
+{facts}
 ## Figures
 
 {_figures(weights, evaluations, heard)}

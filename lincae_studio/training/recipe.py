@@ -1,32 +1,86 @@
-"""All settings of a training run as one value, and the presets.
-
-The presets `lin-cae`, `lin-cae-2` and `m2l` are the runs of the paper (arXiv 2510.23530) as its authors' code performs
-them; `augmentation` is `lin-cae` with ordinary data augmentation. `mini` trains in minutes on a CPU, `mini-44k` in
-half an hour on one GPU. Their noise constants are milder than the paper's, which with few steps leave almost no
-gradient at the noise levels where one-step decoding starts.
-"""
+"""All settings of a training run as one value: those of any codec, those of Lin-CAE and of linear codecs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
 import torch
-import yaml
 from msgspec import Struct
 
 from lincae_studio import __version__
 from lincae_studio.codecs.lincae.config import DiffusionConfig, FrontendConfig, GeneratorConfig
+from lincae_studio.codecs.linear.config import LinearConfig
 from lincae_studio.errors import UsageError
+from lincae_studio.evaluation.metrics import STFT_SIZES
+
+#: In samples.
+LONGEST_STFT = max(STFT_SIZES)
 
 
 class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A training run. The defaults are the paper's `lin-cae`, but for `sampling` and `short_files`.
+    """What the training of every codec needs.
 
     Attributes:
         sample_rate: of the audio, in Hz.
+        level_min: windows are scaled to a peak between this and 1; 0 leaves levels unchanged.
+        steps: total number. Every schedule depends on it, so a resumed run keeps it.
+        batch: windows per step and device; as many mixtures of them are added.
+        lr, final_lr, warmup: of RAdam: up in `warmup` steps, then down along a cosine.
+        ema_decay, ema_every: moving average of the weights, updated every `ema_every` steps.
+        precision: precision of the arithmetic. `auto` is bf16 on a GPU that supports it, else fp32. With fp16, which
+            the authors of Lin-CAE use, losses are scaled so that gradients do not vanish.
+        compile: whether to use torch.compile: minutes at the start, faster steps.
+        sampling: whether a file of a folder is drawn with a probability proportional to its `length`, or each `file`
+            with the same probability.
+        short_files: whether files shorter than a window are followed by silence (`pad`) or left out (`skip`).
+        validations: number of validations, evenly spaced, if there is validation data.
+        synth_minutes: minutes of procedural songs, in four stems, that windows are cut from.
+        seed: of weights, data and noise.
+    """
+
+    sample_rate: int = 44_100
+    level_min: float = 0.0
+    steps: int = 800_000
+    batch: int = 20
+    lr: float = 1e-4
+    final_lr: float = 1e-6
+    warmup: int = 10_000
+    ema_decay: float = 0.9999
+    ema_every: int = 10
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    compile: bool = False
+    sampling: Literal["length", "file"] = "length"
+    short_files: Literal["pad", "skip"] = "pad"
+    validations: int = 32
+    synth_minutes: float = 20.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name, low)
+            if not low <= value <= high:  # NaN is in no range
+                raise ValueError(f"{name} must be between {low:g} and {high:g}, but is {value:g}")
+        if not 0.0 < self.lr < math.inf:
+            raise ValueError(f"lr must be a positive number, but is {self.lr:g}")
+        if self.batch < 2:
+            raise ValueError("batch must be at least 2: windows are mixed with each other")
+
+    @property
+    def window_samples(self) -> int:
+        """Samples of a window of training audio."""
+        raise NotImplementedError
+
+    def whole_samples(self, seconds: float) -> int:
+        """About as many samples as that takes, at least those of one latent frame, divided into whole frames."""
+        raise NotImplementedError
+
+
+class LinCaeRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Training a Lin-CAE. The defaults are the paper's `lin-cae`, but for `sampling` and `short_files`.
+
+    Attributes:
         hop, alpha, beta: of the frontend: a bin X of an STFT of hop `hop` becomes `beta * |X|**alpha * exp(i*arg X)`.
             The representation's standard deviation should be some 0.3 to 0.5.
         frames: STFT frames per window.
@@ -49,23 +103,8 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         gain_zero_below: smaller gains are 0.
         gain_anneal: whether the range shrinks to 1.
         gain_hold, gain_rest: share of the steps before, and after, it shrinks.
-        level_min: windows are scaled to a peak between this and 1; 0 leaves levels unchanged.
-        steps: total number. Every schedule depends on it, so a resumed run keeps it.
-        batch: windows per step and device; as many mixtures of them are added.
-        lr, final_lr, warmup: of RAdam: up in `warmup` steps, then down along a cosine.
-        ema_decay, ema_every: moving average of the weights, updated every `ema_every` steps.
-        precision: precision of the arithmetic. `auto` is bf16 on a GPU that supports it, else fp32. With fp16, which
-            the authors use, losses are scaled so that gradients do not vanish.
-        compile: whether to use torch.compile: minutes at the start, faster steps.
-        sampling: whether a file of a folder is drawn with a probability proportional to its `length`, or each `file`
-            with the same probability.
-        short_files: whether files shorter than a window are followed by silence (`pad`) or left out (`skip`).
-        validations: number of validations, evenly spaced, if there is validation data.
-        synth_minutes: minutes of procedural songs, in four stems, that windows are cut from.
-        seed: of weights, data and noise.
     """
 
-    sample_rate: int = 44_100
     hop: int = 512
     alpha: float = 0.65
     beta: float = 0.34
@@ -97,32 +136,9 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gain_anneal: bool = True
     gain_hold: float = 0.2
     gain_rest: float = 0.1
-    level_min: float = 0.0
-
-    steps: int = 800_000
-    batch: int = 20
-    lr: float = 1e-4
-    final_lr: float = 1e-6
-    warmup: int = 10_000
-    ema_decay: float = 0.9999
-    ema_every: int = 10
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    compile: bool = False
-    sampling: Literal["length", "file"] = "length"
-    short_files: Literal["pad", "skip"] = "pad"
-    validations: int = 32
-    synth_minutes: float = 20.0
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if not low <= value <= high:  # NaN is in no range
-                raise ValueError(f"{name} must be between {low:g} and {high:g}, but is {value:g}")
-        if not 0.0 < self.lr < math.inf:
-            raise ValueError(f"lr must be a positive number, but is {self.lr:g}")
-        if self.batch < 2:
-            raise ValueError("batch must be at least 2: windows are mixed with each other")
+        super().__post_init__()
         if self.gain_hold + self.gain_rest >= 1.0:
             raise ValueError("gain_hold and gain_rest must leave some steps between them")
         for config in (self.frontend, self.generator, self.diffusion):
@@ -171,6 +187,55 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Samples that the STFT frames of a window are computed from."""
         return (self.frames - 1) * self.hop + self.hop * self.frontend.n_fft_factor
 
+    def whole_samples(self, seconds: float) -> int:
+        hop = self.hop * self.generator.time_factor
+        frames = max(1, round(seconds * self.sample_rate / hop))
+        return frames * hop + self.hop * (self.frontend.n_fft_factor - 1)
+
+
+class LinearRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Training a codec with a linear encoder (`codecs.linear`).
+
+    Attributes:
+        hop, exact, sketched, width, blocks, kernel, pairs, excitations, level_frames: as in `LinearConfig`.
+        frames: latent frames per window.
+        waveform_weight: of the ratio of error and signal in dB, beside the MR-STFT distance.
+        additivity_weight: of the decibels by which the error of additivity exceeds `additivity_db`.
+        additivity_db: the ratio of a decoded sum to that error which is good enough.
+    """
+
+    hop: int = 512
+    exact: int
+    sketched: int
+    width: int = 192
+    blocks: int = 6
+    kernel: int = 7
+    pairs: int = 96
+    excitations: int = 2
+    level_frames: int = 17
+    frames: int = 96
+
+    waveform_weight: float = 0.02
+    additivity_weight: float = 0.02
+    additivity_db: float = 26.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.config
+        if self.window_samples < LONGEST_STFT + 2 * self.hop:
+            raise ValueError(f"a window of {self.frames} frames is shorter than the longest STFT of the loss")
+
+    @property
+    def config(self) -> LinearConfig:
+        return LinearConfig(**{name: getattr(self, name) for name in LinearConfig.__struct_fields__})
+
+    @property
+    def window_samples(self) -> int:
+        return (self.frames + 1) * self.hop
+
+    def whole_samples(self, seconds: float) -> int:
+        return (max(1, round(seconds * self.sample_rate / self.hop)) + 1) * self.hop
+
 
 class Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A run as recorded in its folder.
@@ -191,6 +256,22 @@ class Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: str = __version__
 
 
+def parse_recipe(options: dict[str, Any], source: str, kind: type[Recipe]) -> Recipe:
+    """Convert options to a recipe. Raises `UsageError`, naming the field, for a value that is not valid."""
+    try:
+        return msgspec.convert(options, kind)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise UsageError(f"{source}: {error}") from error
+
+
+def resolved_precision(recipe: Recipe) -> Literal["fp32", "bf16", "fp16"]:
+    """What the recipe's precision comes to on this machine."""
+    if recipe.precision != "auto":
+        return recipe.precision
+    fast = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if fast else "fp32"
+
+
 #: Inclusive ranges of the numbers that the codec's own options do not check.
 _RANGES: dict[str, tuple[float, float]] = {
     "sample_rate": (1_000, 768_000),
@@ -205,6 +286,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     "gain_rest": (0.0, 1.0),
     "level_min": (0.0, 1.0),
     "ema_decay": (0.0, 1.0),
+    "waveform_weight": (0.0, 1e6),
+    "additivity_weight": (0.0, 1e6),
+    "additivity_db": (-160.0, 160.0),
     "synth_minutes": (0.01, 100_000.0),
     "seed": (0, 2**63 - 1),
     "final_lr": (0.0, 1e6),
@@ -213,107 +297,3 @@ _RANGES: dict[str, tuple[float, float]] = {
     "ema_every": (1, 10**12),
     "validations": (1, 10**6),
 }
-
-_SMALL: dict[str, Any] = {
-    "multipliers": (1, 2, 4, 4),
-    "blocks": 1,
-    "attention": (0, 0, 0, 1),
-    "freq_downsample": (1, 1, 1),
-    "bottleneck_blocks": 2,
-    "sigma_max": 10.0,
-    "p_mean": 3.0,
-    "p_std": 1.0,
-    "start_exp": 0.0,
-    "level_min": 0.1,
-    "final_lr": 1e-5,
-    "ema_decay": 0.999,
-    "ema_every": 5,
-}
-
-#: How the authors' code draws windows.
-_AUTHORS: dict[str, Any] = {"sampling": "file", "short_files": "skip"}
-
-PRESETS = {
-    "lin-cae": Recipe(**_AUTHORS),
-    "lin-cae-2": Recipe(**_AUTHORS, gain_anneal=False),
-    # Its `scale_augmentation` computes a scaled representation that nothing uses, so there are no gains.
-    "m2l": Recipe(**_AUTHORS, linearity="augmentation", premix=0.5, gain_probability=0.0),
-    "augmentation": Recipe(**_AUTHORS, linearity="augmentation"),
-    "mini": Recipe(
-        **_SMALL,
-        sample_rate=11_025,
-        hop=64,
-        beta=0.8,
-        frames=32,
-        base_channels=16,
-        bottleneck_channels=256,
-        latent_channels=32,
-        cond_channels=64,
-        end_exp=0.2,
-        steps=2_000,
-        batch=4,
-        lr=8e-4,
-        warmup=100,
-    ),
-    "mini-44k": Recipe(
-        **_SMALL,
-        beta=0.45,
-        base_channels=24,
-        bottleneck_channels=192,
-        latent_channels=64,
-        cond_channels=128,
-        end_exp=0.2,
-        steps=20_000,
-        batch=20,
-        lr=4e-4,
-        warmup=500,
-    ),
-}
-
-
-def preset(name: str, settings: Iterable[str] = ()) -> Recipe:
-    """A preset with overrides, each as `key=value` with the value in YAML.
-
-    Raises:
-        UsageError: for an unknown preset or key, or a value that does not fit.
-    """
-    if name not in PRESETS:
-        raise UsageError(f"there is no preset “{name}”", f"Choose one of {', '.join(PRESETS)}")
-    options = msgspec.to_builtins(PRESETS[name])
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals or key not in Recipe.__struct_fields__:
-            raise UsageError(
-                f"--set {setting} is not a key of the recipe and a value",
-                f"Write key=value with one of the keys {', '.join(Recipe.__struct_fields__)}",
-            )
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UsageError(f"the value in --set {setting} is not valid YAML", "Check its syntax") from error
-        # YAML 1.1 reads 1e-4 as text.
-        options[key] = _number(value) if isinstance(value, str) else value
-    return parse_recipe(options, "--set")
-
-
-def parse_recipe(options: dict[str, Any], source: str) -> Recipe:
-    """Convert options to a recipe. Raises `UsageError`, naming the field, for a value that is not valid."""
-    try:
-        return msgspec.convert(options, Recipe)
-    except (msgspec.ValidationError, ValueError) as error:
-        raise UsageError(f"{source}: {error}") from error
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def resolved_precision(recipe: Recipe) -> Literal["fp32", "bf16", "fp16"]:
-    """What the recipe's precision comes to on this machine."""
-    if recipe.precision != "auto":
-        return recipe.precision
-    fast = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
-    return "bf16" if fast else "fp32"

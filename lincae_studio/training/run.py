@@ -35,7 +35,9 @@ from lincae_studio.evaluation.measuring import Evaluation
 from lincae_studio.training.callbacks import Progress, Samples
 from lincae_studio.training.export import Weights, export, exported
 from lincae_studio.training.interruption import Interruption
-from lincae_studio.training.module import LinCaeTraining
+from lincae_studio.training.module import Training
+from lincae_studio.training.modules import training_of
+from lincae_studio.training.presets import PRESETS
 from lincae_studio.training.recipe import Recipe, Run, parse_recipe, resolved_precision
 from lincae_studio.training.run_data import SONGS_NAME, Data
 from lincae_studio.training.validation import Validation
@@ -111,7 +113,7 @@ def read_run(folder: Path) -> Run:
     path = folder / RECIPE_NAME
     try:
         options = msgspec.json.decode(path.read_bytes())
-        recipe = parse_recipe(options.pop("recipe"), str(path))
+        recipe = parse_recipe(options.pop("recipe"), str(path), type(PRESETS[options["preset"]]))
         return Run(recipe=recipe, **options)
     except (OSError, msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{folder} is not the folder of a training run: {error}", "Give its --out folder") from error
@@ -135,7 +137,7 @@ def train(
     measure: bool = True,
     withdraw: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = print,
-) -> tuple[LinCaeTraining, Evaluation | None]:
+) -> tuple[Training, Evaluation | None]:
     """Train from the run's last checkpoint, or from the start, until its last step or a limit; then export.
 
     Where there is nothing left to do, nothing is: a finished run is exported only if it has not been.
@@ -203,10 +205,10 @@ def _fit(
     max_time_s: float | None,
     devices: int,
     nodes: int,
-) -> tuple[LinCaeTraining, int]:
+) -> tuple[Training, int]:
     """Train up to a step, and write a checkpoint. Returns the module and the number of trained steps."""
     recipe = run.recipe
-    module = LinCaeTraining(recipe)
+    module = training_of(recipe)
     checkpoint = folder / CHECKPOINT_NAME
     samples = Samples(folder / _SAMPLES_FOLDER, recipe, lambda: data.source)
     callbacks: list[Callback] = [samples, Progress(recipe, samples)]
@@ -245,10 +247,10 @@ def _fit(
     return module, trainer.global_step
 
 
-def _restored(checkpoint: Path, recipe: Recipe) -> tuple[LinCaeTraining, int]:
+def _restored(checkpoint: Path, recipe: Recipe) -> tuple[Training, int]:
     """The module of a checkpoint, and its number of trained steps."""
     state = _read_checkpoint(checkpoint)
-    module = LinCaeTraining(recipe)
+    module = training_of(recipe)
     try:
         module.load_state_dict(state["state_dict"])
     except RuntimeError as error:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from torch.utils.flop_counter import FlopCounterMode
 
 from lincae_studio import malloc
-from lincae_studio.training.module import LinCaeTraining
+from lincae_studio.training.modules import training_of
 from lincae_studio.training.recipe import Recipe, resolved_precision
 
 #: Steps before the clock starts: compilation, choice of kernels, the optimiser's state.
@@ -27,7 +27,7 @@ def measure_training(recipe: Recipe, seconds: float, peak_tflops: float | None =
     malloc.keep_freed()  # as in training
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.benchmark = device.type == "cuda"  # as in training
-    module = LinCaeTraining(recipe).to(device)
+    module = training_of(recipe).to(device)
     optimiser = module.configure_optimizers()
     audio = 0.1 * torch.randn(recipe.batch, recipe.window_samples, device=device)
 
@@ -60,7 +60,7 @@ def measure_training(recipe: Recipe, seconds: float, peak_tflops: float | None =
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "precision": precision,
         "compile": recipe.compile,
-        "parameters": sum(value.numel() for value in module.unet.parameters()),
+        "parameters": sum(value.numel() for value in module.net.parameters()),
         "steps_per_s": round(speed, 3),
         "windows_per_s": round(speed * recipe.batch, 2),
         "tflop_per_step": round(tflop, 4),
@@ -75,7 +75,7 @@ def measure_training(recipe: Recipe, seconds: float, peak_tflops: float | None =
 
 def _count(recipe: Recipe, device: torch.device) -> int:
     """Operations of a step, extrapolated from two windows without compilation (compiled code cannot be counted)."""
-    module = LinCaeTraining(replace(recipe, compile=False, batch=2)).to(device)
+    module = training_of(replace(recipe, compile=False, batch=2)).to(device)
     with FlopCounterMode(display=False) as counter:
         module.training_step(0.1 * torch.randn(2, recipe.window_samples, device=device), 0).backward()  # type: ignore[no-untyped-call]
     return int(counter.get_total_flops() * recipe.batch / 2)

@@ -14,7 +14,7 @@ from lincae_studio.errors import UsageError
 from lincae_studio.evaluation.metrics import limited, mr_stft, si_sdr
 from lincae_studio.training.callbacks import windows_of, writer_of
 from lincae_studio.training.data import SYNTH, Source
-from lincae_studio.training.module import LinCaeTraining
+from lincae_studio.training.module import Training
 from lincae_studio.training.recipe import Recipe
 
 #: Number of windows, and their length in seconds.
@@ -76,7 +76,7 @@ class Validation(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        assert isinstance(pl_module, LinCaeTraining)
+        assert isinstance(pl_module, Training)
         if trainer.global_step not in self._steps:
             return
         distance = self._measured(trainer, pl_module) if trainer.is_global_zero else math.inf
@@ -85,7 +85,7 @@ class Validation(Callback):
             self.best_step, self.best_mr_stft = trainer.global_step, distance
             trainer.save_checkpoint(self._checkpoint)
 
-    def _measured(self, trainer: Trainer, module: LinCaeTraining) -> float:
+    def _measured(self, trainer: Trainer, module: Training) -> float:
         rng = np.random.default_rng(_SEED)
         originals = windows_of(self._source(), module.recipe, WINDOWS, SECONDS, rng)
         decoded = module.reconstructed(originals)

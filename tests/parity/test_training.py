@@ -12,9 +12,9 @@ import yaml
 from lincae_studio.codecs.lincae.config import DiffusionConfig
 from lincae_studio.codecs.lincae.pretrained import save_official
 from lincae_studio.codecs.lincae.public import official_names
-from lincae_studio.training.module import LinCaeTraining
+from lincae_studio.training.lincae import LinCaeTraining
 from lincae_studio.training.objective import loss_weight, sigma_at, step_size
-from lincae_studio.training.recipe import Recipe
+from lincae_studio.training.recipe import LinCaeRecipe
 from tests.codecs.lincae.models import randomise
 from tests.parity.reference import load_reference
 from tests.training.recipes import tiny_recipe
@@ -44,7 +44,7 @@ def test_an_official_export_decodes_identically(tmp_path: Path, monkeypatch: pyt
 
 
 def test_schedule_and_weights_are_the_references() -> None:
-    recipe = Recipe()
+    recipe = LinCaeRecipe()
     options = {name: getattr(recipe.diffusion, name) for name in DiffusionConfig.__struct_fields__}
     theirs = Diffusion(**options)
     index = torch.linspace(0.0, 1.0, 101, dtype=torch.float64)

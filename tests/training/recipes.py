@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lincae_studio.training.recipe import Recipe
+from lincae_studio.training.recipe import LinCaeRecipe
 
 TINY: dict[str, Any] = {
     "sample_rate": 8_000,
@@ -37,5 +37,5 @@ TINY: dict[str, Any] = {
 }
 
 
-def tiny_recipe(**changes: Any) -> Recipe:
-    return Recipe(**{**TINY, **changes})
+def tiny_recipe(**changes: Any) -> LinCaeRecipe:
+    return LinCaeRecipe(**{**TINY, **changes})

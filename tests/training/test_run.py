@@ -16,8 +16,9 @@ from lincae_studio.errors import StudioError, UsageError
 from lincae_studio.training import callbacks, export as export_module, validation
 from lincae_studio.training.audio_folder import AudioFolder
 from lincae_studio.training.data import Mixed
+from lincae_studio.training.lincae import LinCaeTraining
 from lincae_studio.training.linearity import Gains, draw_combination, premixed
-from lincae_studio.training.module import LinCaeTraining, learning_rate
+from lincae_studio.training.module import Training, learning_rate
 from lincae_studio.training.recipe import Run
 from lincae_studio.training.run import BEST_NAME, CHECKPOINT_NAME, begin, read_run, saved_step, train
 from lincae_studio.training.run_data import Data
@@ -48,7 +49,7 @@ def curves_of(folder: Path) -> EventAccumulator:
     return curves
 
 
-def state(module: LinCaeTraining) -> dict[str, torch.Tensor]:
+def state(module: Training) -> dict[str, torch.Tensor]:
     return module.state_dict()
 
 
@@ -223,7 +224,7 @@ def test_the_authors_baseline_premixes_and_changes_no_level() -> None:
     module._network_loss = loss
     module.training_step(audio, 0)
     heard, _, gains, clean = seen[:4]
-    generator = module._generator()
+    generator = module.step_generator()
     mixed = premixed(audio, 0.5, generator)
     assert not torch.equal(mixed, audio)
     combination = draw_combination(mixed, Gains(probability=0.0), generator)

@@ -1,0 +1,56 @@
+"""The family of linear codecs: folders that training writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lincae_studio import jobs
+from lincae_studio.codecs.base import Codec
+from lincae_studio.codecs.computation import AUTO, Computation
+from lincae_studio.codecs.family import CodecFamily
+from lincae_studio.codecs.folders import copy_file
+from lincae_studio.codecs.library import CONFIG_NAME
+from lincae_studio.codecs.linear import folder as folders
+from lincae_studio.codecs.linear.folder import CARD_NAME, FORMAT, WEIGHTS_NAME, LinearFolder
+
+
+class LinearFamily(CodecFamily[LinearFolder]):
+    """Codecs with a linear encoder, and a decoder with a small network."""
+
+    name = "linear"
+    contents = f"{CONFIG_NAME} of the format {FORMAT}, and {WEIGHTS_NAME}"
+
+    def recognises(self, names: frozenset[str], config: Mapping[str, Any]) -> bool:
+        return folders.recognises(config)
+
+    def open(self, path: Path) -> LinearFolder:
+        return folders.open_folder(path)
+
+    def load(self, folder: LinearFolder, codec_id: str, computation: Computation) -> Codec:
+        return folders.load_codec(folder, codec_id, computation)
+
+    def check(self, folder: LinearFolder) -> None:
+        folders.load_codec(folder, folder.path.name, AUTO)
+
+    def settings(
+        self, folder: LinearFolder, codec_id: str, given: Mapping[str, Any], title: str | None
+    ) -> dict[str, Any]:
+        return {"title": title or folder.title}
+
+    def install(
+        self,
+        folder: LinearFolder,
+        target: Path,
+        settings: Mapping[str, Any],
+        progress: jobs.ReportProgress,
+        cancel: jobs.CancelToken | None,
+    ) -> None:
+        names = [WEIGHTS_NAME, *([CARD_NAME] if (folder.path / CARD_NAME).is_file() else [])]
+        for name in names:
+            copy_file(folder.path / name, target / name, f"copying {settings['title']}", progress, cancel)
+        folders.describe(target, folder.config, settings["title"], folder.description, folder.weights_sha256)
+
+
+FAMILY = LinearFamily()

@@ -1,0 +1,94 @@
+"""Training a linear codec: encoder and decoder together, on windows and sums of two.
+
+As the encoder is linear, latents of a sum are the sum of latents, so that decoding sums is trained by itself. The loss
+is the MR-STFT distance, the ratio of error and signal, and the error of additivity where it is above a limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from lincae_studio.codecs.base import Array, CodecInfo
+from lincae_studio.codecs.computation import AUTO
+from lincae_studio.codecs.linear.codec import LinearCodec
+from lincae_studio.codecs.linear.folder import load_codec, save_folder
+from lincae_studio.training.ema import Ema
+from lincae_studio.training.linear_net import LinearNet
+from lincae_studio.training.module import Training
+from lincae_studio.training.recipe import LinearRecipe
+from lincae_studio.training.spectral import mr_stft
+
+#: Range of the gain of the second signal of a sum, in dB.
+_GAIN_DB = 12.0
+
+#: Added to ratios whose logarithm is taken: errors below -60 dB gain nothing.
+_RATIO_FLOOR = 1e-6
+
+
+class LinearTraining(Training):
+    """A `LinearNet` trained by a recipe, and the moving average of its weights.
+
+    Attributes:
+        seen: also `mr_stft`, `snr_db` and `additivity_db`, means of the batch.
+    """
+
+    def __init__(self, recipe: LinearRecipe) -> None:
+        super().__init__(recipe)
+        self.recipe: LinearRecipe = recipe
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            self.linear = LinearNet(recipe.config)
+        self.ema = Ema(self.linear, recipe.ema_decay)
+        self._network_loss: Callable[..., Tensor] = self._loss
+        if recipe.compile:
+            self._network_loss = torch.compile(self._loss, dynamic=False)
+
+    @property
+    def net(self) -> LinearNet:
+        return self.linear
+
+    def training_step(self, audio: Tensor, batch_idx: int) -> Tensor:
+        """`audio` `(B, N)`. Each window is decoded alone, and in a sum with another one, at a random gain."""
+        generator = self.step_generator()
+        gain_db = _GAIN_DB * (2.0 * torch.rand(len(audio), 1, device=audio.device, generator=generator) - 1.0)
+        return self._network_loss(audio, 10.0 ** (gain_db / 20.0))
+
+    @torch.no_grad()
+    def reconstructed(self, audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        net = self.ema.net
+        decoded: Tensor = net.decode(net.encode(torch.from_numpy(audio).to(self.device)))
+        return decoded.float().cpu().nan_to_num().numpy()
+
+    def save(self, path: Path, title: str, description: str, windows: Callable[[CodecInfo], Array]) -> LinearCodec:
+        path.mkdir(parents=True, exist_ok=True)
+        folder = save_folder(path, self.recipe.config, self.ema.net.weights(), title=title, description=description)
+        return load_codec(folder, str(path), AUTO)
+
+    def _loss(self, audio: Tensor, gains: Tensor) -> Tensor:
+        recipe, net = self.recipe, self.linear
+        latents = net.encode(audio)
+        other = gains * audio.roll(1, 0)
+        decoded = net.decode(torch.cat([latents, latents + gains[..., None] * latents.roll(1, 0)]))
+        truth = torch.cat([audio, audio + other])
+        whole = slice(recipe.hop, -recipe.hop)  # the ends lack the frames that overlap them
+        decoded, truth = decoded[:, whole].float(), truth[:, whole]
+        alone, mixed = decoded.chunk(2)
+        distance = mr_stft(decoded, truth)
+        error_db = _ratio_db(decoded - truth, truth)
+        additivity_db = _ratio_db(mixed - alone - gains * alone.roll(1, 0), mixed)
+        self.seen["mr_stft"], self.seen["snr_db"] = distance.detach(), -error_db.detach()
+        self.seen["additivity_db"] = -additivity_db.detach()
+        excess = (additivity_db + recipe.additivity_db).relu()
+        return distance + recipe.waveform_weight * error_db + recipe.additivity_weight * excess
+
+
+def _ratio_db(error: Tensor, signal: Tensor) -> Tensor:
+    """Mean ratio of the energies of `(B, N)` in dB."""
+    ratio = error.square().sum(1) / signal.square().sum(1).clamp_min(1e-12)
+    return 10.0 * (ratio + _RATIO_FLOOR).log10().mean()

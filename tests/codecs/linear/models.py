@@ -1,0 +1,33 @@
+"""Linear codecs with random weights, through which every path of the decoder is heard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lincae_studio.codecs.base import Array
+from lincae_studio.codecs.computation import AUTO
+from lincae_studio.codecs.linear.codec import LinearCodec
+from lincae_studio.codecs.linear.config import LinearConfig
+from lincae_studio.codecs.linear.decoder import shapes
+from lincae_studio.codecs.linear.folder import LinearFolder, load_codec, save_folder
+
+SMALL = LinearConfig(hop=64, exact=6, sketched=4, width=16, blocks=2, kernel=3, pairs=8, level_frames=5)
+
+
+def random_weights(config: LinearConfig, seed: int = 0) -> dict[str, Array]:
+    rng = np.random.default_rng(seed)
+    weights = {name: rng.normal(0.0, 0.3, shape).astype(np.float32) for name, shape in shapes(config).items()}
+    if config.blocks:
+        weights["scale"] = np.abs(weights["scale"]) + np.float32(0.1)
+    return weights
+
+
+def save(folder: Path, config: LinearConfig = SMALL, seed: int = 0) -> LinearFolder:
+    folder.mkdir(exist_ok=True)
+    return save_folder(folder, config, random_weights(config, seed), title="Small", description="Random weights")
+
+
+def small_codec(folder: Path, config: LinearConfig = SMALL, seed: int = 0) -> LinearCodec:
+    return load_codec(save(folder, config, seed), "small", AUTO)
