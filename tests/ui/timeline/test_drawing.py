@@ -339,7 +339,9 @@ def test_what_scrolling_exposes_is_painted_as_one_column() -> None:
     region = QRegion(exposed)
     for rect in names:
         region += rect
-    assert sorted(canvas._in_columns(region), key=QRect.getRect) == sorted([exposed, *names], key=QRect.getRect)
+    columns = canvas._in_columns(region)
+    assert len(columns) == 1 + len(names)
+    assert all(rect in columns for rect in (exposed, *names))
 
 
 @pytest.mark.parametrize("seed", range(20))
