@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt
@@ -59,11 +60,12 @@ class PaneSplitter(QSplitter):
 
     Attributes:
         heights: chosen heights in pixels by name, also of panes that are not open.
-        tracks_share: the smallest share of the height that the tracks get.
+        tracks_share: the smallest share that the tracks get of the parent's height, scroll bar of time included.
     """
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(Qt.Orientation.Vertical, parent)
+        self._parent = parent
         self.heights: dict[str, int] = {}
         self.tracks_share = _TRACKS_SHARE
         self._names: dict[QWidget, str] = {}
@@ -98,7 +100,7 @@ class PaneSplitter(QSplitter):
         wanted = [self.heights.get(name, _MIX_PX if name == MIX else _VIEW_PX) for name in names]
         least = [max(pane.minimumHeight(), pane.minimumSizeHint().height()) for pane in panes]
         room = self.height() - self.handleWidth() * len(panes)
-        low = allotted(wanted, least, room - round(self.tracks_share * self.height()))
+        low = allotted(wanted, least, room - math.ceil(self.tracks_share * self._parent.height()))
         self.setSizes([room - sum(low), *low])
 
     def _panes(self) -> list[QWidget]:
@@ -111,7 +113,7 @@ class PaneSplitter(QSplitter):
         sizes = self.sizes()
         for pane, size in zip(self._panes(), sizes[1:], strict=True):
             self.heights[self._names[pane]] = size
-        self.tracks_share = min(_TRACKS_SHARE, sizes[0] / max(1, self.height()))
+        self.tracks_share = min(_TRACKS_SHARE, sizes[0] / max(1, self._parent.height()))
 
     # Qt overrides
 
@@ -131,4 +133,4 @@ def allotted(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int
     if over <= 0 or not any(spare):
         return heights
     share = min(1.0, over / sum(spare))
-    return [height - round(share * more) for height, more in zip(heights, spare, strict=True)]
+    return [height - math.ceil(share * more) for height, more in zip(heights, spare, strict=True)]
