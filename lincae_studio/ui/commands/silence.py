@@ -180,4 +180,4 @@ def _summary(clips: list[Clip], found: Spans) -> str:
     whole = sum(clip.length for clip in clips if clip.id in found)
     if not whole:
         return "No clip with audio is selected."
-    return f"{silent / whole * 100:.0f} % of {count_of(len(found), 'clip')} would go."
+    return f"{silent / whole * 100:.0f} % of {count_of(len(found), 'clip')} would be removed."

@@ -115,8 +115,8 @@ class StripSilenceDialog(_Ask):
 
     def __init__(self, stripping: Stripping, parent: QWidget) -> None:
         text = (
-            "Takes the silence out of the selected clips, or out of the selected time. What would go is shaded on the "
-            "tracks. Nothing moves."
+            "Takes the silence out of the selected clips, or out of the selected time. What would be removed is shaded "
+            "on the tracks. Nothing moves."
         )
         super().__init__("Strip Silence", text, parent)
         self.threshold = self.number("&Threshold", stripping.threshold_db, *_LEVELS)

@@ -53,21 +53,14 @@ from lincae_studio.ui.timeline.envelopes import (
 from lincae_studio.ui.timeline.folded_lane import folded_looks, paint_folded
 from lincae_studio.ui.timeline.gestures import MoveClips
 from lincae_studio.ui.timeline.hint import paint_hint
-from lincae_studio.ui.timeline.hits import NAME_PX, ClipZone
+from lincae_studio.ui.timeline.hits import NAME_PX
+from lincae_studio.ui.timeline.lane_cursor import LaneCursor
 from lincae_studio.ui.timeline.lane_hits import LaneHits
 from lincae_studio.ui.timeline.lane_mouse import LaneMouse
 from lincae_studio.ui.timeline.scales import SCALE_PX, paint_scale, wave_marks
 from lincae_studio.ui.timeline.silence_preview import SilencePreview
 from lincae_studio.ui.timeline.snapping import SnapSettings
 from lincae_studio.ui.timeline.time_drag import paint_time
-
-_CURSORS = {
-    ClipZone.START: Qt.CursorShape.SizeHorCursor,
-    ClipZone.END: Qt.CursorShape.SizeHorCursor,
-    ClipZone.FADE_IN: Qt.CursorShape.PointingHandCursor,
-    ClipZone.FADE_OUT: Qt.CursorShape.PointingHandCursor,
-    ClipZone.GAIN: Qt.CursorShape.SizeVerCursor,
-}
 
 
 class Lanes(TimeCanvas):
@@ -118,6 +111,7 @@ class Lanes(TimeCanvas):
         self.hits = LaneHits(axis, rows, document, selection, envelopes, snaps)
         self._envelopes = envelopes
         self.mouse = LaneMouse(self, axis, rows, document, selection, self.hits, snaps)
+        self._cursor = LaneCursor(self, self.hits, self.mouse)
         self.mouse.changed.connect(self._on_mouse_changed)
         self.mouse.seek.connect(self.seek)
         self.mouse.clip_clicked.connect(self.clip_clicked)
@@ -386,11 +380,7 @@ class Lanes(TimeCanvas):
             self.mouse.move(event.position(), event.modifiers())
             return
         self.mouse.hover(event.position())
-        clip = self.hits.clip_at(event.position())
-        zone = self.hits.zone_at(event.position(), clip, event.modifiers()) if clip is not None else ClipZone.BODY
-        over_end = self.mouse.over_time(event.position())
-        empty = {None: Qt.CursorShape.ArrowCursor, False: Qt.CursorShape.IBeamCursor, True: _CURSORS[ClipZone.END]}
-        self.setCursor(_CURSORS.get(zone, empty[over_end]))
+        self._cursor.follow(event.position(), event.modifiers())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:

@@ -24,7 +24,7 @@ from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.clip_labels import label_of
 from tests.helpers import write_audio
 from tests.ui.conftest import LIMIT_MS, PX, wait_imported, wait_rendered
-from tests.ui.drive import click, drag, press, release
+from tests.ui.drive import click, drag, hover, press, release
 
 ALT = Qt.KeyboardModifier.AltModifier
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -307,6 +307,21 @@ def test_escape_during_a_stretch_changes_nothing(song: MainWindow) -> None:
     release(lanes, 499, row(0))
     assert song.document.session is before
     assert not song.derived_media.making
+
+
+def test_the_pointer_shows_that_alt_stretches(song: MainWindow) -> None:
+    lanes = song.timeline.lanes
+    lanes.setFocus()
+    hover(lanes, 399, row(0))
+    assert lanes.cursor().shape() is Qt.CursorShape.SizeHorCursor
+    QTest.keyPress(lanes, Qt.Key.Key_Alt)
+    assert lanes.cursor().shape() is Qt.CursorShape.SplitHCursor
+    QTest.keyRelease(lanes, Qt.Key.Key_Alt)
+    assert lanes.cursor().shape() is Qt.CursorShape.SizeHorCursor
+    hover(lanes, 200, row(0))
+    QTest.keyPress(lanes, Qt.Key.Key_Alt)
+    assert lanes.cursor().shape() is Qt.CursorShape.ArrowCursor
+    QTest.keyRelease(lanes, Qt.Key.Key_Alt)
 
 
 def test_alt_inside_a_clip_still_slips(song: MainWindow) -> None:
