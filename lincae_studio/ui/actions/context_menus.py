@@ -81,4 +81,9 @@ def make_menu(actions: Mapping[str, QAction], place: Place, parent: QWidget) -> 
         if spec.submenu not in submenus:
             submenus[spec.submenu] = menu.addMenu(spec.submenu)
         submenus[spec.submenu].addAction(actions[spec.id])
+    for submenu in submenus.values():
+        if len(submenu.actions()) == 1:  # no need to open it
+            menu.insertAction(submenu.menuAction(), submenu.actions()[0])
+            menu.removeAction(submenu.menuAction())
+            submenu.deleteLater()
     return menu

@@ -64,6 +64,13 @@ def test_a_right_click_on_a_clip_selects_it_and_opens_its_menu(song: MainWindow)
     assert ("-", "-") not in itertools.pairwise(found)
 
 
+def test_a_submenu_with_one_entry_is_that_entry(song: MainWindow) -> None:
+    menu = right_click(song.timeline.lanes, 100, B)
+    found = set(texts(menu))
+    assert {"Zoom to Selection", "Move to Playhead", "Process Clips"} <= found
+    assert found.isdisjoint({"Zoom", "Move Clips"})
+
+
 def test_a_right_click_on_a_selected_clip_keeps_the_others_selected(song: MainWindow) -> None:
     press(song, Qt.Key.Key_A, CTRL)
     choose(right_click(song.timeline.lanes, 100, B), "Mute Clips")
