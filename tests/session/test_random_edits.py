@@ -192,8 +192,8 @@ class Editing(RuleBasedStateMachine):
         self.do(edits.remove_clips, {self.clip_id(pick)})
 
     @precondition(has_clips)
-    @rule(picked=st.lists(picks, min_size=1, max_size=3), number=st.integers(0, 5))
-    def arrange(self, picked: list[int], number: int) -> None:
+    @rule(picked=st.lists(picks, min_size=1, max_size=3), number=st.integers(0, 5), factor=st.floats(0.0, 20.0))
+    def arrange(self, picked: list[int], number: int, factor: float) -> None:
         ids = {self.clip_id(pick) for pick in picked}
         several = (
             arrange.duplicate_clips,
@@ -203,6 +203,8 @@ class Editing(RuleBasedStateMachine):
         )
         if number < len(several):
             self.do(several[number], ids)
+        elif number == len(several):
+            self.do(arrange.move_gains, ids, min(ids), factor)
         else:
             self.do(groups.duplicate_tracks, {self.track_id(picked[0])})
 
@@ -259,7 +261,7 @@ class Editing(RuleBasedStateMachine):
     @rule(
         picked=st.lists(picks, min_size=1, max_size=3),
         by=st.integers(-20_000, 20_000),
-        number=st.integers(0, 3),
+        number=st.integers(0, 4),
         mode=st.sampled_from(["track", "all"]),
     )
     def edit_with_ripple(self, picked: list[int], by: int, number: int, mode: ripple.Ripple) -> None:
@@ -269,6 +271,8 @@ class Editing(RuleBasedStateMachine):
             self.do(ripple.remove_clips, ids, mode)
         elif number == 1:
             self.do(ripple.move_clips, ids, by, 0, mode)
+        elif number == 4:
+            self.do(arrange.move_to, ids, abs(by), mode)
         elif number == 2:
             self.do(ripple.trim_clips, {clip.id: (clip.start, clip.end + by // 4)}, mode)
         else:

@@ -257,6 +257,33 @@ def test_what_follows_a_trim_moves_by_the_change_of_length(
                 assert starts[one.id] == one.start
 
 
+@FEW
+@given(cases(most=1), places, st.integers(0, 3), st.sampled_from(["track", "all"]))
+def test_what_follows_what_is_pasted_moves_by_its_length(
+    case: tuple[Session, TimeRange], at: int, first: int, mode: Ripple
+) -> None:
+    session, time = case
+    assume(time_edits.clips_in(session, time))
+    copied = time_edits.copy(session, time)
+    after = time_edits.paste(session, copied, at, first, "insert", mode)
+    check_change(session, after)
+    length = copied.end - copied.start
+    rows = after.tracks[first : first + len(copied.rows)]
+    moving = ripple.unlocked(session) if mode == "all" else {track.id for track in rows}
+    pasted = {track.id: row for track, row in zip(rows, copied.rows, strict=True)}
+    for old in session.tracks:
+        new = after.track(old.id)
+        ids = [clip.id for clip in old.clips] if old.id in moving else []
+        wanted = Counter(
+            clip.start + (length if old.id in moving and clip.start >= at else 0)
+            for clip in edits.split_clips(session, ids, at).track(old.id).clips
+        )
+        wanted.update(at + clip.start - copied.start for clip in pasted.get(old.id, ()))
+        assert Counter(clip.start for clip in new.clips) == wanted
+    expected_markers = [marker.at + (length if mode == "all" and marker.at >= at else 0) for marker in session.markers]
+    assert [marker.at for marker in after.markers] == expected_markers
+
+
 def row(*clips: tuple[int, int], locked: bool = False) -> Session:
     """A track of clips, each with its start and length, of a file of 9,000 samples."""
     media = made_up_media(1, 9_000)
