@@ -112,3 +112,15 @@ def test_options_of_commands_exist(document: Path) -> None:
             assert option in known[command], f"{option} of {command or 'lincae-studio'}: {line}"
     for option in re.findall(r"`(--[a-z][a-z-]*)", text):
         assert option in known[""] | OTHERS, option
+
+
+@pytest.mark.parametrize("document", DOCUMENTS[4:], ids=lambda path: path.name)
+def test_files_and_names_in_them_exist(document: Path) -> None:
+    text = words(document)
+    places = (REPOSITORY, REPOSITORY / "lincae_studio", REPOSITORY / "packaging")
+    named = re.findall(r"`(?:lincae_studio/)?((?:\w+/)+\w+\.(?:py|sh|json))(?:: (\w+)|::(\w+))?[^`]*`", text)
+    for name, inner, test in named:
+        found = [place / name for place in places if (place / name).exists()]
+        assert found or "vN" in name, name
+        assert all((inner or test) in path.read_text(encoding="utf-8") for path in found), f"{name}: {inner or test}"
+    assert named
