@@ -1,6 +1,6 @@
 """Reading files that others wrote: regular files only, opened without blocking, up to a size. Any process and thread.
 
-A named pipe would block whoever opens it, a device may never end, and files of the kernel (`/proc`) can be far longer
+Opening a named pipe would block, a device may never end, and files of the kernel (`/proc`) can be far longer
 than they say.
 """
 

@@ -7,10 +7,10 @@ from typing import Final
 #: The codec of a new session, unless the preferences name another.
 DEFAULT_CODEC: Final = "mdct-2x"
 
-#: The title of a document that nobody has named.
+#: The title of a document without a name.
 UNTITLED: Final = "Untitled"
 
 
 def is_untitled(name: str) -> bool:
-    """Whether nobody has chosen this name: "Untitled", or "Untitled (recovered)"."""
+    """Whether this is a default name: "Untitled", or "Untitled (recovered)"."""
     return name == UNTITLED or name.startswith(f"{UNTITLED} (")

@@ -1,4 +1,4 @@
-"""Stands for ssh in a benchmark: starts the command here, and passes on what is sent, later by a delay. A process.
+"""Stands for ssh in a benchmark: starts the command here, and passes on all data after a delay. A process.
 
 What a real connection costs besides its delay, encryption and a limited rate, is not part of it.
 """

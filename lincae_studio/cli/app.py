@@ -98,7 +98,7 @@ def _engine(
         bool, typer.Option("--stdio", help="Exchange messages on standard input and output, as ssh does.")
     ] = False,
 ) -> None:
-    """Render for a window on another computer, which starts this by ssh; see its preferences, Engine."""
+    """Render for a window on another computer, which starts this command by ssh."""
     if not stdio:
         raise UsageError("engine needs --stdio", "Windows on other computers start it: Edit > Preferences > Engine")
     from lincae_studio.engine.process.stdio import serve
@@ -332,11 +332,13 @@ def _match(
     from_channels: options.FromChannels = "",
     smoothing: Annotated[
         float,
-        typer.Option("--smoothing", metavar="SECONDS", min=0.0, max=10.0, help="How slowly levels follow the mix."),
+        typer.Option(
+            "--smoothing", metavar="SECONDS", min=0.0, max=10.0, help="Time constant with which levels follow the mix."
+        ),
     ] = 0.2,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write a project whose envelopes and pans mix the stems as a reference does."""
+    """Write a project with faders, pans and envelopes that match a reference mix."""
     from lincae_studio.cli.comparing import match
 
     rate, channels = options.check_session_rate(session_rate), options.check_from_channels(from_channels)

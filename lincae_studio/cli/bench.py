@@ -254,7 +254,7 @@ def _remote(
     host: Annotated[
         str, typer.Argument(metavar="[HOST]", help="Machine to measure; default: this one, behind delayed links.")
     ] = "",
-    delays: Annotated[str, typer.Option("--delays", help="Round trips of these links, in ms.")] = "1,20,200",
+    delays: Annotated[str, typer.Option("--delays", help="Round-trip times of these links, in ms.")] = "1,20,200",
     codec: Annotated[str, typer.Option("--codec", help="A codec id.")] = DEFAULT_CODEC,
     tracks: Annotated[int, typer.Option("--tracks", min=1, help="Tracks of the session.")] = 8,
     minutes: Annotated[float, typer.Option("--minutes", min=0.1, max=60.0, help="Its length.")] = 1.0,

@@ -57,10 +57,13 @@ def _info(as_json: Annotated[bool, typer.Option("--json", help="Print figures as
 @cache_app.command("clear")
 def _clear(
     media: Annotated[
-        bool, typer.Option("--media", help="Delete conformed audio too; close all windows first.")
+        bool,
+        typer.Option(
+            "--media", help="Also delete conformed audio and audio sent by other computers; close all windows first."
+        ),
     ] = False,
 ) -> None:
-    """Delete cached latents and renders (they are recreated when needed); with --media also conformed audio."""
+    """Delete cached latents and renders (they are recreated when needed); with --media also cached audio."""
     folder = cache_dir()
     try:
         for database in _DATABASES.values():

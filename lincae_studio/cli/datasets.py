@@ -39,14 +39,16 @@ Source = Annotated[str, typer.Argument(metavar="SOURCE", help=_AUDIO)]
 Latents = Annotated[Path, typer.Argument(metavar="SOURCE", help="A data set of latents.")]
 Target = Annotated[
     Path,
-    typer.Option("--output", "-o", metavar="TARGET", help="Folder of the data set; what it has is kept."),
+    typer.Option("--output", "-o", metavar="TARGET", help="Folder of the data set; existing records are kept."),
 ]
-Format = Annotated[str, typer.Option("--format", help="Files to keep arrays in: safetensors or webdataset.")]
+Format = Annotated[str, typer.Option("--format", help="Format of the shards: safetensors or webdataset.")]
 ShardMegabytes = Annotated[
-    int, typer.Option("--shard-mb", metavar="MB", min=1, max=4096, help="Size at which a shard is closed, in MB.")
+    int, typer.Option("--shard-mb", metavar="MB", min=1, max=4096, help="Approximate size of a shard, in MB.")
 ]
 Half = Annotated[bool, typer.Option("--half", help="Keep latents as float16, half the size.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of what is drawn or decoded.")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, max=2**31 - 1, help="Seed of the mixtures, or of the decoder's noise.")
+]
 
 
 @dataset_app.command("encode")
@@ -115,7 +117,7 @@ def _mix(
     shard_mb: ShardMegabytes = SHARD_BYTES >> 20,
     as_json: options.AsJson = False,
 ) -> int:
-    """Draw mixtures of a data set of latents by seed, and write their latents with their recipes."""
+    """Draw mixtures from a data set of latents, and write their latents with their recipes."""
     fewest, most = (int(value) for value in _pair(stems, "--stems", whole=True))
     if not 1 <= fewest <= most <= 256:
         raise UsageError(f"--stems {stems} is not a range", "Choose from 1:1 to 256:256")
@@ -134,11 +136,11 @@ def _evaluate(
     target: Target,
     codec: options.Codec = DEFAULT_CODEC,
     cluster: options.Cluster = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Mixtures to measure in each file.")] = 8,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Number of mixtures to measure in each file.")] = 8,
     seed: Seed = 0,
     as_json: options.AsJson = False,
 ) -> int:
-    """Measure a codec with each of many audio files, as `evaluate` does; figures are in the index."""
+    """Measure a codec on each of many audio files, as `evaluate` does; the figures are in the index."""
     job = Job(
         kind="evaluate",
         codec=registry.by_path(codec),
@@ -152,7 +154,7 @@ def _evaluate(
 def _run(
     job: Job, items: Iterable[Item | Failure], target: Path, cluster: str | None, shard_mb: int, as_json: bool
 ) -> int:
-    """Make the data set and print what came of it. Returns the exit code: 2 when any item failed."""
+    """Make the data set and print the result. Returns the exit code: 2 when any item failed."""
     malloc.keep_freed()
     cores.use_one_per_product()
     with progress_bars() as progress:
@@ -177,7 +179,7 @@ def _figures(report: Report, target: Path) -> dict[str, object]:
 
 def _lines(report: Report, target: Path) -> Iterator[str]:
     parts = [f"{count_of(report.made, 'item')} made"]
-    parts += [f"{len(report.present)} there already"] if report.present else []
+    parts += [f"{len(report.present)} already present"] if report.present else []
     parts += [f"{len(report.failures)} failed"] if report.failures else []
     size = f"{count_of(report.records, 'record')} in {count_of(report.shards, 'shard')}, {report.nbytes / 1e6:.1f} MB"
     yield f"{target}: {', '.join(parts)}; {size} in {report.seconds:.1f} s"

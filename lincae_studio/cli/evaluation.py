@@ -45,12 +45,12 @@ def evaluate(
     ],
     stems: Annotated[bool, typer.Option("--stems", help="The files are the stems of one song.")] = False,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Page to write: tables, sound and pictures in one file.")
+        Path | None, typer.Option(metavar="FILE", help="HTML page to write: tables, sound and pictures in one file.")
     ] = None,
     excerpt: Annotated[
-        float, typer.Option(metavar="SECONDS", min=1.0, max=60.0, help="Length of the sounds of the page.")
+        float, typer.Option(metavar="SECONDS", min=1.0, max=60.0, help="Length of each sound on the page.")
     ] = 10.0,
-    lossless: Annotated[bool, typer.Option("--lossless", help="Sounds of the page as FLAC, not Ogg Vorbis.")] = False,
+    lossless: Annotated[bool, typer.Option("--lossless", help="Sounds on the page as FLAC, not Ogg Vorbis.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print figures as JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print figures as CSV.")] = False,
     plots: Annotated[

@@ -21,7 +21,7 @@ _Frames = Annotated[
         metavar="BEFORE AFTER",
         min=0,
         max=MAX_REACH_FRAMES,
-        help="Latent frames before and after a frame that it is made of.",
+        help="Latent frames before and after each frame that it is computed from.",
     ),
 ]
 
@@ -44,7 +44,7 @@ def _fit(
 ) -> int:
     """Learn what a process (an equaliser, a room) does to latents, from a file before and after it.
 
-    Nothing is written, and the exit code is 2, if it explains too little of a part of the example that was held out.
+    Nothing is written, and the exit code is 2, if it explains too little of the held-out part of the example.
     """
     from lincae_studio.cli.learning import fit
 
@@ -56,10 +56,10 @@ def _fit(
 
 @operator_app.command("info")
 def _info(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A file of an operator.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="An operator file.")],
     as_json: options.AsJson = False,
 ) -> None:
-    """Show what an operator is made of, and how well it explained its example."""
+    """Show the size of an operator, and how well it explained its example."""
     from lincae_studio.cli.learning import info
 
     show_figures(*info(path), as_json)

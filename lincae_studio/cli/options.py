@@ -29,7 +29,7 @@ Cluster = Annotated[
     typer.Option(
         "--cluster",
         metavar="auto|ADDRESS",
-        help="Compute on a Ray cluster: auto for that of this machine, started if there is none; else HOST:PORT.",
+        help="Compute on a Ray cluster: auto for the one of this machine (started if there is none), or HOST:PORT.",
     ),
 ]
 Bits = Annotated[
@@ -59,7 +59,7 @@ Target = Annotated[
 TruePeak = Annotated[float | None, typer.Option("--true-peak", help="True peak limit in dBTP (default -1).")]
 Limiter = Annotated[
     bool | None,
-    typer.Option("--limiter/--no-limiter", help="Keep the true peak limit by limiting peaks, not by less gain."),
+    typer.Option("--limiter/--no-limiter", help="Keep to the true peak limit with a limiter instead of less gain."),
 ]
 Each = Annotated[bool, typer.Option("--each", help="Normalise each file separately, not all by the same gain.")]
 Write = Annotated[

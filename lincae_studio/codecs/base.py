@@ -25,28 +25,28 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
         id: id used by sessions and the command line.
         title: name for the user.
         description: one sentence for lists and tooltips.
-        identity: changes whenever the same input would give different output; part of the key of every render. It holds
-            the kind of device and the precision that the decoder computes in, unless `provisional`.
-        requested: stands for the identity in plans while those two are not known, as only a process with torch can
-            find it out. It holds the device and precision asked for. Empty if there is nothing to find out.
+        identity: changes whenever the same input would give different output; part of the key of every render. It
+            contains the kind of device and the precision that the decoder computes in, unless `provisional`.
+        requested: stands for the identity in plans while those two are not known, since only a process with torch can
+            resolve them. It contains the requested device and precision. Empty if there is nothing to resolve.
         latents: changes whenever the same audio would give different latents, and is part of their keys; the precision
             of the decoder does not affect it. Empty if it equals `identity`.
-        space: identifies what the channels of its latents mean, whatever precision, device and rate: the weights.
+        space: identifies the meaning of its latent channels, regardless of precision, device and rate: the weights.
             Regions belong to it. Empty if it equals `latents`.
         arithmetic: for the user: the precision that the decoder computes in, the kind of device, and the version of the
-            codec's arithmetic. Empty if it computes alike everywhere, or while that is not known.
+            codec's arithmetic. Empty if the results are the same everywhere, or while it is not known.
         sample_rate: sample rate of its audio, in Hz.
         hop: samples per latent frame.
         dim: channels of a latent frame.
-        window_extra: surplus samples of a window, the frames of which are computed from `T * hop + window_extra`
-            samples; the first and last `window_extra` of them are under-determined (an STFT or MDCT without padding).
+        window_extra: surplus samples of a window, whose T frames are computed from `T * hop + window_extra` samples;
+            the first and last `window_extra` of them are under-determined (an STFT or MDCT without padding).
         context: number of frames at each end of a window that are unreliable, since what lies beyond the window would
             change them (the receptive field of a convolutional codec); likewise the samples decoded from them.
-        any_rate: whether the codec computes alike at every sample rate, and is not resampled: the edges of its bands
-            and the duration of its frames scale with the rate.
+        any_rate: whether the codec works at every sample rate without resampling: the edges of its bands and the
+            duration of its frames scale with the rate.
         fixed_window: whether all windows must have `chunk_frames` frames, as the codec attends over its whole window.
-        quick: whether encoding a window takes no longer than reading its latents from the disk, where they are not kept
-            then.
+        quick: whether encoding a window takes no longer than reading its latents from disk; they are then not kept
+            there.
         chunk_frames: frames per chunk, chosen by measurement.
         overlap_frames: frames that neighbouring chunks share.
         linearity: of encoder and decoder: exact by construction, trained (nearly), or none.
@@ -80,7 +80,7 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
         return self.identity == self.requested
 
     def matches(self, identity: str) -> bool:
-        """Whether a plan with this identity was made for this codec, with what was known then."""
+        """Whether a plan with this identity was made for this codec, even before device and precision were known."""
         return identity == self.identity or (bool(identity) and identity == self.requested)
 
     @property

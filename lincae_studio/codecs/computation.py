@@ -70,7 +70,7 @@ class Computation(Struct, frozen=True):
 
     @property
     def requested(self) -> Computation:
-        """The device and precision asked for, without what they come to."""
+        """The requested device and precision, unresolved."""
         return Computation(self.device, self.precision)
 
     def overridden(self, environment: Mapping[str, str]) -> Computation:

@@ -1,7 +1,7 @@
-"""What a family of codecs provides: codecs of its own, model folders of one kind, downloads, options for importing.
+"""The base of families of codecs: codecs without a folder, model folders of one kind, downloads, options for importing.
 
-The registry knows families, and nothing else does. All of it is cheap and loads no torch, except where stated: the
-window's process calls it on the main thread.
+Only the registry knows the families. All methods are cheap and load no torch, except where stated: the window's process
+calls them on the main thread.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class ImportOption(Struct, frozen=True, kw_only=True):
 
 
 class Question(Struct, frozen=True):
-    """What an import must ask for: a sentence that says what the folder lacks, and the options that provide it."""
+    """The question of an import: a sentence that says what the folder lacks, and the options that provide it."""
 
     text: str
     options: tuple[ImportOption, ...]
@@ -140,7 +140,7 @@ class ModelFolder(Protocol):
         ...
 
     def details(self) -> Mapping[str, object]:
-        """What `codecs show` prints besides the info: names with `_`, values that JSON can hold."""
+        """Further entries of `codecs show`: names with `_`, values that JSON supports."""
         ...
 
 
@@ -148,7 +148,7 @@ AnyFolder = TypeVar("AnyFolder", bound=ModelFolder)
 
 
 class CodecFamily(Generic[AnyFolder]):
-    """Base of all families; each overrides what it has.
+    """Base of all families; each overrides the methods that it supports.
 
     A family registers by an instance named `FAMILY`: ours by a line in `registry.py`, that of a package by an entry
     point. Methods that read a folder may raise `OSError`, `ValueError`, `ArithmeticError` and `RecursionError` besides
@@ -158,7 +158,7 @@ class CodecFamily(Generic[AnyFolder]):
         name: for lists and messages.
         package: name and version of the package that it comes from; empty for ours. The registry sets it.
         packages: packages that loading needs besides the program's own, such as torch; the window does not load them.
-        downloads: what can be downloaded and installed.
+        downloads: codecs that can be downloaded and installed.
         import_options: settings that importing a folder of this family may need.
         contents: files of its folders, in words, for the message that a folder is not a model; empty if it has none.
     """
@@ -173,7 +173,7 @@ class CodecFamily(Generic[AnyFolder]):
     def codecs(self, computation: Computation) -> Sequence[Entry]:
         """The codecs that need no folder. Their ids and geometry must not depend on `computation`.
 
-        To load one whose `identity` is provisional, this is called with what the computation comes to.
+        To load one whose `identity` is provisional, this is called with the resolved computation.
         """
         return ()
 
@@ -191,7 +191,7 @@ class CodecFamily(Generic[AnyFolder]):
     def load(self, folder: AnyFolder, codec_id: str, computation: Computation) -> Codec:
         """Load the codec in a folder. Raises `CodecError` when its weights are damaged. May load torch.
 
-        `computation` is resolved if the folder's info would be provisional without.
+        `computation` is resolved if the folder's info would otherwise be provisional.
         """
         raise NotImplementedError
 
@@ -201,17 +201,17 @@ class CodecFamily(Generic[AnyFolder]):
         """Check that the weights fit, before an import. Raises `CodecError`. May load torch: not in the window."""
 
     def download_of(self, folder: AnyFolder) -> Download | None:
-        """The download that a folder contains, if it can be told: gives the id under which it is imported."""
+        """The download that a folder contains, if that can be recognised; its id is used for the import."""
         return None
 
     def question(self, folder: AnyFolder, codec_id: str) -> Question | None:
-        """What must be asked for to import a folder under an id; None if nothing is missing."""
+        """The question to ask before a folder is imported under an id; None if nothing is missing."""
         return None
 
     def settings(
         self, folder: AnyFolder, codec_id: str, given: Mapping[str, OptionValue], title: str | None
     ) -> dict[str, Any]:
-        """What `install` needs, from the options and the title that were given, the folder, and what is known.
+        """The settings for `install`, from the given options and title, the folder, and known models.
 
         Raises:
             CodecError: when an option is missing or not valid.

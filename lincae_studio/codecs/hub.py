@@ -153,10 +153,10 @@ def not_downloaded(download: Download, error: Exception, names: Sequence[str], i
     remedy = "Check the connection and try again"
     code, what = _answer(error)
     if isinstance(error, _PortalError):
-        reason = "another page answers in its place, as where a network asks for a sign-in"
+        reason = "a different page answers, as on networks that require a sign-in"
         remedy = "Open a browser and sign in to the network, then try again"
     elif what == "GatedRepo" or (download.gated and code in (401, 403)):
-        reason = "it sends the files only to accounts that have accepted the licence"
+        reason = "only accounts that have accepted the licence can download it"
         remedy = f"Accept it on {download.page}, log in with “hf auth login” or set HF_TOKEN, and try again"
     elif what == "RevisionNotFound":
         reason, remedy = "it has no such revision", "Choose another revision"
@@ -164,7 +164,7 @@ def not_downloaded(download: Download, error: Exception, names: Sequence[str], i
         reason = f"it has no {names[0]} or one of the files that belong to it"
         remedy = if_missing or "Try again later"
     elif code is not None and code >= 500:
-        reason, remedy = f"the hub is out of order (error {code})", "Try again later"
+        reason, remedy = f"the Hub has a problem (error {code})", "Try again later"
     return CodecError(
         f"{download.id} cannot be downloaded from the Hugging Face hub: {reason}",
         f"{remedy}, or import a folder with its files: {', '.join(download.files)}",

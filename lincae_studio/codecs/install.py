@@ -27,7 +27,7 @@ def possible_download(codec_id: str) -> Download:
     if download is None:
         known = ", ".join(one.id for one in registry.downloads())
         remedy = f"Choose one of {known}"
-        if "/" in codec_id:  # a repository, of which nobody has looked at what it contains
+        if "/" in codec_id:  # a repository whose content is not known
             remedy += ". To use another repository, download it yourself, then import its folder"
         raise CodecError(f"there is no public model “{codec_id}”", remedy)
     for package in registry.family_of_download(download).packages:

@@ -199,8 +199,8 @@ def _info(codec_id: str, dim: int, title: str, description: str) -> CodecInfo:
 
 
 MDCT_1X = _info("mdct-1x", 256, "MDCT 1x", "Built in, lossless: the latent mix equals the waveform mix")
-MDCT_2X = _info("mdct-2x", 128, "MDCT 2x", "Built in, half the values: exact up to 9.6 kHz, sketched above")
-MDCT_4X = _info("mdct-4x", 64, "MDCT 4x", "Built in, a quarter of the values: exact up to 4.5 kHz, sketched above")
+MDCT_2X = _info("mdct-2x", 128, "MDCT 2x", "Built in, half the values: exact up to 9.6 kHz, approximated above")
+MDCT_4X = _info("mdct-4x", 64, "MDCT 4x", "Built in, a quarter of the values: exact up to 4.5 kHz, approximated above")
 
 
 def load_mdct_1x() -> MdctCodec:

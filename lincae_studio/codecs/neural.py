@@ -73,7 +73,7 @@ def has_nvidia_gpu() -> bool:
 
 
 def machine() -> str:
-    """What neural codecs will compute on, for the user."""
+    """The device that neural codecs will use, in words."""
     if has_nvidia_gpu():
         return "NVIDIA GPU (CUDA)"
     if sys.platform == "darwin" and platform.machine() == "arm64":
@@ -92,7 +92,7 @@ def space_mb() -> int:
 
 
 def install(progress: ReportProgress = no_progress, cancel: CancelToken | None = None) -> None:
-    """Install the packages. What an earlier attempt has downloaded is not downloaded again, be it part of a file.
+    """Install the packages. The download of an earlier attempt is resumed, even within a file.
 
     Args:
         progress: called with the bytes of all files; while files are chosen and unpacked, with a total of 0.
@@ -218,7 +218,7 @@ def _run_pip(target: Path, cancel: CancelToken, *arguments: str) -> None:
 
 
 def _lines(process: subprocess.Popen[str], cancel: CancelToken) -> Iterator[str]:
-    """What the process writes, line by line. Raises `Cancelled` also while it writes nothing."""
+    """The output of the process, line by line. Raises `Cancelled` also while it writes nothing."""
     waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def read() -> None:

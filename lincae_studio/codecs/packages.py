@@ -27,7 +27,7 @@ def require(*names: str) -> None:
             _import(name)
         except ModuleNotFoundError as error:
             raise _missing(error.name or name) from error
-        except Exception as error:  # a library that does not load or fit, in whatever way it says so
+        except Exception as error:  # a library that fails to load can raise anything
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
             raise CodecError(f"neural codecs need {name}, which does not work here: {reason}", _remedy(name)) from error
 

@@ -106,7 +106,7 @@ def for_session(codec: str, computation: Computation = AUTO, rate: int = DEFAULT
 
 
 def resolved(codec: str, computation: Computation) -> Computation:
-    """What a device and precision come to, if a codec depends on it; this loads torch, so not in the window process.
+    """A device and precision, resolved if a codec depends on them; this loads torch, so not in the window process.
 
     Raises:
         CodecError: when there is no such codec, its folder is damaged, or the precision needs another device.
@@ -116,7 +116,7 @@ def resolved(codec: str, computation: Computation) -> Computation:
 
 
 def resolve(computation: Computation) -> Computation:
-    """What a device and precision come to, for every codec that depends on it. As `resolved`."""
+    """A resolved device and precision, for every codec that depends on them. As `resolved`."""
     require("torch")
     from lincae_studio.codecs.device import resolve
 
@@ -173,7 +173,7 @@ def recognise(path: Path) -> Family:
         if CONFIG_NAME in names:
             read_config(path)
             raise CodecError(
-                f"{path / CONFIG_NAME} describes no kind of model that is known here",
+                f"{path / CONFIG_NAME} describes an unknown kind of model",
                 "Update LinCAE Studio, or install the package that the model is for",
             )
     kinds = "; or ".join(filter(None, (family.contents for family in families())))

@@ -1,8 +1,8 @@
 """Families of codecs from packages that are installed beside the program. Any process and thread.
 
-A package names its `FAMILY` under the entry-point group `lincae_studio.codecs`; nothing else is ever imported. What a
-family raises, and what its codecs return in a wrong shape or type, or as NaN, becomes a `CodecError` that names the
-package, and ends nothing else.
+A package names its `FAMILY` under the entry-point group `lincae_studio.codecs`; nothing else is ever imported.
+Exceptions of a family, and results of its codecs with a wrong shape or type or with NaN, become `CodecError`s that name
+the package, and affect nothing else.
 """
 
 from __future__ import annotations
@@ -275,7 +275,7 @@ class PackagedCodec:
 
 
 def info_problem(info: CodecInfo) -> str:
-    """What is wrong with the info of a codec; empty if it is valid."""
+    """The problem with the info of a codec; empty if it is valid."""
     try:
         plain: Any = msgspec.to_builtins(info)
         checked = msgspec.convert(plain, CodecInfo)

@@ -56,7 +56,7 @@ def chosen(report: bytes, cancel: CancelToken) -> list[Wheel]:
         name = urllib.parse.unquote(urllib.parse.urlsplit(url).path).rpartition("/")[2]
         sha256 = archive.get("hashes", {}).get("sha256", "")
         if not sha256:
-            raise _not_downloaded(name, "its index gives no SHA-256 of it")
+            raise _not_downloaded(name, "the index provides no SHA-256 for it")
         try:
             with _open(opener, urllib.request.Request(url, method="HEAD")) as response:
                 size = int(response.headers["Content-Length"] or 0)
@@ -80,7 +80,7 @@ def fetch(wheels: Sequence[Wheel], folder: Path, progress: ReportProgress, cance
         progress: called with the bytes of all of them.
 
     Raises:
-        CodecError: when one cannot be downloaded, or is not what its index describes. What has arrived is kept.
+        CodecError: when one cannot be downloaded, or is not what its index describes. Partial downloads are kept.
         Cancelled: after `cancel` was set.
         OSError: when the folder cannot be written.
     """
@@ -131,7 +131,7 @@ def _fetch(opener: Any, wheel: Wheel, partial: Path, report: Callable[[int], Non
         raise _not_downloaded(wheel.name, str(error)) from error
     if file_sha256(partial, cancel) != wheel.sha256:
         partial.unlink()
-        raise _not_downloaded(wheel.name, "it was damaged in transit (its hash is not the one of its index)")
+        raise _not_downloaded(wheel.name, "it was damaged in transit (its hash does not match the index)")
 
 
 def _append(opener: Any, url: str, partial: Path, start: int, report: Callable[[int], None]) -> None:

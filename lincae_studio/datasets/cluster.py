@@ -116,7 +116,7 @@ def made(job: Job, items: Sequence[Item], address: str) -> Iterator[Made]:
 
 
 class Pool:
-    """Renders the chunks of mixes on a cluster, in order, with a bounded number of them under way."""
+    """Renders the chunks of mixes on a cluster, in order, with a bounded number of them pending."""
 
     def __init__(self, address: str, job: Job, reader: AudioReader, cache: LatentCache) -> None:
         """Connect to a cluster, and start the workers.
@@ -176,7 +176,7 @@ class Pool:
         return [rendered for batch in self._in_order(_batches(chunks, self._batch)) for rendered in batch]
 
     def _in_order(self, batches: Iterator[Sequence[Chunk]]) -> Iterator[list[Rendered]]:
-        """The results of batches in their order, of which a few are under way for each worker."""
+        """The results of batches in their order, a few of which are pending for each worker."""
         waiting: deque[tuple[int, Any]] = deque()
         with _reported():
             while True:
@@ -224,7 +224,7 @@ def _batches(chunks: Sequence[Chunk], size: int) -> Iterator[Sequence[Chunk]]:
 
 
 class _Loaded:
-    """What both kinds of workers do first: load the codec. `problem` says why that failed, if it did."""
+    """The base of both kinds of workers: loads the codec. `problem` says why that failed, if it did."""
 
     def __init__(self, job: bytes, files: Sequence[Any], version: str) -> None:
         self.problem = ""
@@ -270,7 +270,7 @@ class _ChunkWorker(_Loaded):
         self, chunks: bytes, latents: Mapping[str, Array], samples: Mapping[_Read, Array]
     ) -> tuple[tuple[str, str] | None, list[tuple[str, Array, Array]], tuple[int, int]]:
         """The problem, if any, then key, latents and audio of each chunk, and the windows encoded and decoded."""
-        if self.problem:  # of a worker that took another one's place
+        if self.problem:  # of a worker that replaced another one
             return (f"a worker cannot start: {self.problem}", "Correct it on that machine"), [], (0, 0)
         cache = LatentCache()
         cache.put_many(latents, on_disk=False)

@@ -1,7 +1,7 @@
 """Makes the records of items: latents of audio, audio of latents, latents of mixtures, figures. The same everywhere.
 
-A `Maker` holds the codec, and is used by one thread: of this process, or of a worker of a cluster. What it makes of an
-item depends on the item and the job alone.
+A `Maker` owns the codec and is used by one thread, in this process or in a worker of a cluster. Its result depends only
+on the item and the job.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Items of data sets of latents: what is decoded, and which mixtures are drawn. Nothing is computed here.
+"""Items made from data sets of latents: records to decode, and mixtures to draw. Nothing is computed here.
 
 A mixture depends on its number, the seed, and the records of the data set alone: not on how many are drawn, or where.
 """

@@ -58,7 +58,7 @@ def read_description(folder: Path) -> Job:
 def read_index(folder: Path) -> Iterator[tuple[Record, int]]:
     """The records of a data set in the order of its index, each with the position in bytes at which its line ends.
 
-    What was left by a run that was killed while it wrote a line, at the end, is left out.
+    An incomplete last line, of a run that was killed while it wrote, is left out.
 
     Raises:
         MediaError: when the index cannot be read, or another line is not a record.
@@ -92,7 +92,7 @@ class Shards:
         self._open: OrderedDict[str, OpenShard] = OrderedDict()
 
     def latents(self, record: Record) -> Latents:
-        """The latents of a record, as in a file of latents: float32, whatever they are kept as.
+        """The latents of a record, as in a file of latents: always float32.
 
         Raises:
             MediaError: when it has none, or its shard is missing or damaged.
@@ -120,7 +120,7 @@ class Shards:
         if audio.dtype != np.float32 or audio.shape != (record.channels, record.length):
             raise self._damaged(record, "its audio does not match the index")
         if not np.isfinite(audio).all():
-            raise self._damaged(record, "it holds NaN or infinite samples")
+            raise self._damaged(record, "it contains NaN or infinite samples")
         return audio
 
     def close(self) -> None:
@@ -156,6 +156,6 @@ class Reader(Shards):
 
     @cached_property
     def records(self) -> Sequence[Record]:
-        """All of them, sorted by name and start: whoever made them, in whatever order. Raises `MediaError`."""
+        """All records, sorted by name and start, not in the order in which they were made. Raises `MediaError`."""
         found = {record.key: record for record, _ in read_index(self.folder) if not record.same}
         return sorted(found.values(), key=lambda record: (record.name, record.start, record.key))

@@ -1,6 +1,6 @@
-"""The values of data sets: what is to be made, from what, and what was made. Nothing here reads or computes anything.
+"""The values of data sets: jobs, items and records. Nothing here reads or computes anything.
 
-They are also what a cluster's workers get and return, as msgpack; nothing is unpickled.
+A cluster's workers receive and return them as msgpack; nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Container = Literal["safetensors", "webdataset"]
 MAX_SPANS = 100_000
 
 _Key = Annotated[str, Meta(pattern="^[0-9a-f]{40}$")]
-#: Names of shards have no folders, so that a data set from others leads nowhere else.
+#: Names of shards have no folders, so that a data set from others cannot refer to other files.
 _Shard = Annotated[str, Meta(pattern=r"^(|[a-z]{1,16}-[0-9a-f]{32}\.(safetensors|tar))$")]
 _Samples = Annotated[int, Meta(ge=0, le=MAX_LENGTH)]
 
@@ -51,7 +51,7 @@ class Drawing(Struct, frozen=True, kw_only=True):
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """What a run makes of each item. Jobs that differ make different data sets, but for the device.
+    """How a run processes each item. Different jobs make different data sets, unless only the device differs.
 
     Attributes:
         codec: id of a codec, or the absolute path of its folder. For "decode" and "mix", that of the source.
@@ -137,7 +137,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is made in one piece: a file, or a mixture.
+    """One unit of work: a file, or a mixture.
 
     Attributes:
         name: for index and report.
@@ -162,7 +162,7 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Made(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What came of an item, or of one span of it: a record with its arrays, or a problem.
+    """The result for an item or one span of it: a record with its arrays, or a problem.
 
     Attributes:
         record: its shard is chosen when it is written; None if there is a problem.
@@ -180,7 +180,7 @@ class Made(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Failure(Struct, frozen=True):
-    """An item of which nothing could be made, and why."""
+    """An item that failed, and why."""
 
     name: str
     problem: str

@@ -17,7 +17,7 @@ from lincae_studio.jobs import Progress, ReportProgress, no_progress
 
 @dataclass
 class Report:
-    """What a run did.
+    """The result of a run.
 
     Attributes:
         items: in the source.
@@ -47,16 +47,16 @@ def run(
     shard_bytes: int = SHARD_BYTES,
     keep_s: float = KEEP_S,
 ) -> Report:
-    """Make a data set, or what is missing of it.
+    """Make a data set, or complete one.
 
     Args:
-        source: the items, and what could not be listed.
+        source: the items, and failures to list them.
         cluster: "auto", or the address of a Ray cluster; None computes in this process.
 
     Raises:
         UsageError: when the folder is used by another run, or was made by another job, or the cluster is not there.
         CodecError: when the codec cannot be loaded.
-        ExportError: when the folder cannot be written; what is in the index stays.
+        ExportError: when the folder cannot be written; the index stays valid.
     """
     started = time.perf_counter()
     making.info_of(job)  # a codec or cluster that does not exist is an error before anything is listed or written

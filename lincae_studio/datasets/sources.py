@@ -88,7 +88,7 @@ def fetched(item: Item) -> Iterator[Path]:
         except OSError as error:
             reason, remedy = os_error_reason(error, item.place)
             raise MediaError(f"cannot read {item.name}: {reason}", remedy) from error
-        except Exception as error:  # the boundary of other people's storage: each raises errors of its own
+        except Exception as error:  # the boundary of other storage, whose errors are its own
             raise MediaError(f"cannot read {item.name}: {type(error).__name__}: {error}", "Try again") from error
         if left:
             raise MediaError(f"cannot read {item.name}: it has {left:,} bytes less than listed", "Try again")
@@ -136,7 +136,7 @@ def _list(path: Path) -> Iterator[Item | Failure]:
 
 
 def _remote(url: str) -> Iterator[Item | Failure]:
-    """Files of object storage, or of whatever else fsspec knows."""
+    """Files of object storage, or of any other file system that fsspec supports."""
     try:
         system, path = _fsspec().core.url_to_fs(url)
         info = system.info(path)
@@ -146,7 +146,7 @@ def _remote(url: str) -> Iterator[Item | Failure]:
         raise UsageError(f"there is nothing at {url}", "Check the address") from error
     except ImportError as error:
         raise UsageError(f"{url} needs a package that is missing: {error}", "Install it with pip") from error
-    except Exception as error:  # the boundary of other people's storage
+    except Exception as error:  # the boundary of other storage
         raise UsageError(f"cannot read {url}: {type(error).__name__}: {error}", "Check the address") from error
     root = str(info["name"]).rstrip("/") + "/"
     for name in sorted(found):
@@ -183,7 +183,7 @@ def _members(place: str, name: str, stamp: str) -> Iterator[Item | Failure]:
                 )
     except OSError as error:
         yield Failure(_text(name), os_error_reason(error, place)[0])
-    except Exception as error:  # a file of a stranger, or other people's storage
+    except Exception as error:  # an untrusted file, or storage with errors of its own
         yield Failure(_text(name), f"it is not a tar file, or damaged ({type(error).__name__}: {error})")
 
 
@@ -207,7 +207,7 @@ def _fsspec() -> Any:
 
 
 class _Limited:
-    """A file of which only a little is read at once: headers of tar files say how long they are."""
+    """A file from which only a little is read at once: headers of tar files may claim any length."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -226,7 +226,7 @@ def _ending(name: str) -> str:
 
 
 def _text(name: str) -> str:
-    """A name as text: what is not valid Unicode is escaped, and what is very long is shortened by its hash."""
+    """A name as text: invalid Unicode is escaped, and very long names are shortened and get a hash."""
     text = name.encode(errors="backslashreplace").decode()
     if len(text) > 1024:
         return f"{text[:960]}~{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"

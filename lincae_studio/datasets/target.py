@@ -1,8 +1,9 @@
-"""Writing a data set: shards, the index, and what is there already. One process writes; a lock keeps others out.
+"""Writing a data set: shards, the index, and the records that exist already. One process writes; a lock keeps others
+out.
 
-A shard is written whole, then the lines of its records are added to the index, each run of lines by one write. So a
-record of the index has its arrays, whenever the program is killed: a line that was cut is dropped, and a shard that no
-line names is deleted when the data set is written to again. Keys are in the index once, whoever made them how often.
+A shard is written completely before the lines of its records are added to the index, in one write. So every record in
+the index has its arrays, even if the program is killed: an incomplete line is dropped, and a shard that no line names
+is deleted when the data set is written to again. Each key is in the index once, even if it was made several times.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ KEEP_S = 30.0
 
 
 class Target:
-    """The data set that a run writes to. A context manager: leaving it writes what waits, in any case.
+    """The data set that a run writes to. A context manager: leaving it always writes pending records.
 
     Attributes:
         written: records added to the index by this run.
@@ -44,7 +45,7 @@ class Target:
     """
 
     def __init__(self, folder: Path, job: Job, *, shard_bytes: int = SHARD_BYTES, keep_s: float = KEEP_S) -> None:
-        """Make a data set, or go on with one.
+        """Make a data set, or continue one.
 
         Raises:
             UsageError: when another run writes to it, or it was made by another job, or the folder has other files.
@@ -89,19 +90,19 @@ class Target:
             self._lock.release()
 
     def known(self, key: str) -> bool:
-        """Whether a record with a key is in the index, or waits to be."""
+        """Whether a record with a key is in the index, or pending."""
         return key in self._shard_of
 
     def have(self, item: Item) -> tuple[str, ...] | None:
-        """The keys of an item that are there already; None if it is complete."""
+        """The existing keys of an item; None if it is complete."""
         spans, keys = self._items.get((item.name, item.stamp), (0, set()))
         return None if spans and len(keys) >= spans else tuple(sorted(keys))
 
     def add(self, made: Made) -> bool:
-        """Take a record; False if it is in the index already, as that of a worker that was replaced.
+        """Add a record; False if it is in the index already, for example because a worker was replaced.
 
         Raises:
-            ExportError: when a file cannot be written; what is in the index stays.
+            ExportError: when a file cannot be written; the index stays valid.
         """
         record = made.record
         assert record is not None
@@ -121,7 +122,7 @@ class Target:
         return True
 
     def flush(self) -> None:
-        """Write what waits. Raises `ExportError`."""
+        """Write pending records. Raises `ExportError`."""
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         with_arrays = [made for made in waiting if made.arrays]
         records = [made.record for made in waiting if made.record is not None and not made.arrays]
@@ -140,7 +141,7 @@ class Target:
                 self._append(records)
         except OSError as error:
             raise self._failed(path, error) from error
-        except BaseException:  # an interrupt: what no line names yet is written on leaving
+        except BaseException:  # an interrupt: what the index lacks is written on leaving
             if self._size() == before:
                 self._waiting, self._waiting_bytes = waiting, 1
             raise
@@ -221,7 +222,7 @@ class Target:
 
 
 def _settings(job: Job) -> dict[str, object]:
-    """What must be equal to go on with a data set: not where or how fast it is computed."""
+    """The settings that must be equal to continue a data set: not where or how fast it is computed."""
     found: dict[str, object] = msgspec.to_builtins(job)
     found["precision"] = job.computation.precision
     del found["computation"]

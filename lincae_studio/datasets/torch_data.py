@@ -18,10 +18,10 @@ from lincae_studio.errors import UsageError
 
 
 class LatentWindows(torch.utils.data.Dataset[Tensor]):
-    """Windows of latents as tensors, each channel of each record cut into windows that follow each other.
+    """Windows of latents as tensors, each channel of each record cut into consecutive windows.
 
-    An item is float32 `(D, frames)`. What is left at the end of a record is left out, and so are records that are
-    shorter than a window. Only the index is in memory; a few shards are open at a time, in each of a loader's workers.
+    An item is float32 `(D, frames)`. The rest at the end of a record is left out, and so are records that are shorter
+    than a window. Only the index is in memory; a few shards are open at a time, in each of a loader's workers.
     """
 
     def __init__(self, folder: str | Path, frames: int) -> None:

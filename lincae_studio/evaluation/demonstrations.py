@@ -1,4 +1,4 @@
-"""What a codec does with an excerpt of a song: encode and decode it, mix, scale and remove in latent space."""
+"""Demonstrations of a codec with an excerpt of a song: encode and decode it, mix, scale and remove in latent space."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Demonstration:
 
 
 def true_signals(signals: Array, stem: int) -> dict[Name, Array]:
-    """What the demonstrations should give for signals `(S, N)`; `stem` is scaled, and removed from the mix."""
+    """The ideal results of the demonstrations for signals `(S, N)`; `stem` is scaled, and removed from the mix."""
     mix = signals.sum(axis=0, dtype=np.float32)
     return {
         "autoencoded": signals[stem],

@@ -216,7 +216,7 @@ def _demonstrations(measured: Sequence[Measured], excerpt: Excerpt, origin: Orig
 
 
 def _meanings(excerpt: Excerpt, stem: int) -> dict[Name, str]:
-    """What each demonstration does."""
+    """Descriptions of the demonstrations."""
     chosen = f"“{excerpt.names[stem]}”"
     return {
         "autoencoded": f"{chosen}, the loudest, encoded and decoded: D(E(x_i)), against x_i.",

@@ -116,7 +116,7 @@ def _state(
 
 
 class _ChangedError(Exception):
-    """A file is not what it was when its state was determined."""
+    """A file has changed since its state was determined."""
 
 
 class _Copying:

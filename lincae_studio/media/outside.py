@@ -1,6 +1,6 @@
 """Files outside its folder that a project from another computer uses. Any thread.
 
-Such a project may name any file of this computer, and whoever collects or exports its audio would give that file away.
+Such a project may name any file on this computer, and collecting or exporting its audio would give that file away.
 A project made here is recognised by its files: they were imported, so the store has verified them at their paths.
 """
 

@@ -102,7 +102,7 @@ class PeakPyramid:
 
 
 class SparsePyramid:
-    """A peak pyramid without an end, in pages. Where nothing was set it is silent, which costs no room and no time."""
+    """A peak pyramid without an end, in pages. Silence takes neither memory nor time."""
 
     def __init__(self) -> None:
         self._pages: dict[int, PeakPyramid] = {}

@@ -35,12 +35,12 @@ class Clipboard(Struct, frozen=True):
 
     @property
     def start(self) -> int:
-        """Where what was copied started, in samples."""
+        """Start of the copied material, in samples."""
         return self.span[0] if self.span is not None else min(clip.start for row in self.rows for clip in row)
 
     @property
     def end(self) -> int:
-        """Where what was copied ended, in samples."""
+        """End of the copied material, in samples."""
         return self.span[1] if self.span is not None else max(clip.end for row in self.rows for clip in row)
 
 

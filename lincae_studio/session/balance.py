@@ -13,7 +13,7 @@ from lincae_studio.session.model import Point, Session
 
 
 class TrackBalance(NamedTuple):
-    """What a track is set to: by how many samples it is moved, its fader and pan, and their envelopes."""
+    """The settings of a track: by how many samples it is moved, its fader and pan, and their envelopes."""
 
     lag: int
     gain: float

@@ -23,7 +23,7 @@ _TYPES = {struct: {field.name: field.type for field in msgspec.structs.fields(st
 
 
 class Delta(Struct, frozen=True, omit_defaults=True):
-    """What changed.
+    """The changes between two sessions.
 
     Attributes:
         fields: changed fields of the session other than its tracks, by name.

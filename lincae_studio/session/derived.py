@@ -27,7 +27,7 @@ Chain = tuple[Process, ...]
 
 
 def derived(source: Media, chain: Chain) -> Media:
-    """The media that a chain makes of others, which are not derived; without processes, those themselves."""
+    """The media derived from others by a chain; without processes, those themselves."""
     if not chain:
         return source
     return replace(
@@ -59,7 +59,7 @@ def _stretched_once(chain: Chain) -> Chain:
 
 
 class Course:
-    """Where samples of audio are after processing, and back. Places are those between samples, as fractions."""
+    """Maps positions of samples before and after processing. Places are those between samples, as fractions."""
 
     def __init__(self, length: int, chain: Chain) -> None:
         """`length`: of the audio before processing, in samples."""
@@ -69,7 +69,7 @@ class Course:
             length = length_of(length, (process,))
 
     def forth(self, place: float) -> float:
-        """The place in the media of a place in what they are made from."""
+        """The position in the media of a position in their source."""
         for process, length in self._steps:
             if isinstance(process, Reverse):
                 place = length - place
@@ -88,7 +88,7 @@ class Course:
 
 
 def problem_of(media: Sequence[Media]) -> str:
-    """What is wrong with derived media of a project; empty when nothing is."""
+    """The problem with derived media of a project; empty when nothing is."""
     for item in media:
         if item.derived is not None and derived(item.source, item.chain) != item:
             return f"the processed audio of {item.path} does not follow from its file"

@@ -113,11 +113,12 @@ def set_track_subtract(session: Session, track_id: int, subtract: bool) -> Sessi
 
 
 def check_strips(session: Session, strip_ids: Collection[int]) -> None:
-    """Raises `EditError` if a morph is on, and decides about one of these strips: moving it would not be heard."""
+    """Raises `EditError` if a morph that is on controls one of these strips: moving it would not be heard."""
     if not decided(session).isdisjoint(strip_ids):
         names = " and ".join(f"“{snapshot.name}”" for snapshot in session.morphed)
         raise EditError(
-            f"a morph is on: the strips are those of {names}", "Turn the morph off, or recall a snapshot, to move them"
+            f"a morph is on: snapshots {names} control this strip",
+            "Turn the morph off, or recall a snapshot, to edit it",
         )
 
 

@@ -36,7 +36,7 @@ def remove(session: Session, operator_id: int) -> Session:
 
 
 def set_insert(session: Session, track_ids: Collection[int], operator_id: int) -> Session:
-    """Apply an operator to the clips of tracks, or with 0 none.
+    """Make an operator the insert of tracks; 0 removes their insert.
 
     Raises:
         EditError: when there is no such track or operator.
@@ -60,7 +60,7 @@ def insert_of(session: Session, track: Track) -> Operator | None:
 
 
 def warnings(session: Session, space: str, dry: bool = False) -> list[str]:
-    """Warnings about inserts that an export does not have. `space`: of the codec; `dry`: the dry mix is part of it."""
+    """Warnings about inserts that an export leaves out. `space`: of the codec; `dry`: if it includes the dry mix."""
     used = [one for track in session.tracks if track.clips and (one := insert_of(session, track)) is not None]
     others = [one for one in used if one.space != space]
     texts = []
@@ -70,5 +70,5 @@ def warnings(session: Session, space: str, dry: bool = False) -> list[str]:
             f"{count_of(len(others), 'insert')} learned from latents of {made} cannot be applied with this codec."
         )
     if dry and len(others) < len(used):
-        texts.append("The dry mix is without inserts; a difference includes what they change.")
+        texts.append("The dry mix does not include inserts; a difference includes what they change.")
     return texts

@@ -23,7 +23,7 @@ class Overlaps:
 
     @property
     def text(self) -> str:
-        """What is heard, as a sentence; empty without overlaps."""
+        """The effect, as a sentence; empty without overlaps."""
         below = self.crossfaded | self.summed
         if not below:
             return ""
@@ -37,7 +37,7 @@ class Overlaps:
 
 
 def overlaps(session: Session, above: Collection[int]) -> Overlaps:
-    """What the clips `above` lie over; muted clips do not count."""
+    """The clips below `above`; muted clips do not count."""
     crossfaded: set[int] = set()
     summed: set[int] = set()
     for track in session.tracks:

@@ -1,4 +1,4 @@
-"""What a session consists of: limits and types of fields, media, clips, regions, points, markers, loop and tempo.
+"""The parts of a session: limits and types of fields, media, clips, regions, points, markers, loop and tempo.
 
 `model` has the rest of the document, and is where all of it is imported from.
 """
@@ -315,7 +315,7 @@ class Tempo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
     """A grid of bars and beats, for the ruler and for snapping, and the tempo that clips can follow.
 
     Attributes:
-        bpm: quarter notes per minute, whatever the beat is.
+        bpm: quarter notes per minute, independent of the beat.
         beats: beats per bar: the upper number of the time signature.
         start: where bar 1 starts, in samples.
         unit: the note that is a beat, the lower number of the time signature: 4 for quarter notes, 8 for eighths. A

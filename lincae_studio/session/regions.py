@@ -147,7 +147,7 @@ def warnings(session: Session, space: str, dry: bool = False) -> list[str]:
             f"{count_of(len(others), 'region')} of latents made with {made} cannot be applied with this codec."
         )
     if dry and len(others) < len(found):
-        texts.append("The dry mix has no regions of latents; a difference includes what they change.")
+        texts.append("The dry mix does not include regions; a difference includes what they change.")
     return texts
 
 

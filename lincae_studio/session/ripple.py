@@ -37,7 +37,7 @@ Span = tuple[int, int]
 #: Where a position goes.
 _Map = Callable[[int], int]
 
-#: What becomes of an envelope.
+#: How an envelope changes.
 _Envelope = Callable[[tuple[Point, ...], Law], tuple[Point, ...]]
 
 
@@ -135,7 +135,7 @@ def move_clips(
 
 
 def trim_clips(session: Session, edges: Mapping[int, Span], ripple: Ripple = "off") -> Session:
-    """Set the edges of clips; what follows moves by as much as they get longer or shorter.
+    """Set the edges of clips; what follows moves by the change in length.
 
     A clip whose start is trimmed keeps its place, so that what follows moves to its new end. Raises like
     `edits.trim_clips`.
@@ -172,7 +172,7 @@ def trim_clips(session: Session, edges: Mapping[int, Span], ripple: Ripple = "of
 def _pushed(
     session: Session, first: int, by: int, track_ids: Collection[int], everything: bool, but: Collection[int] = ()
 ) -> Session:
-    """Move what starts at or after `first` by a time that may be negative, over what is before it.
+    """Move everything that starts at or after `first` by a time that may be negative, over earlier clips.
 
     Raises:
         EditError: when something would end after the longest session.

@@ -243,7 +243,7 @@ def _check_clip(clip: Clip, by_digest: Mapping[str, Media]) -> None:
 
 
 def envelope_problem(points: Sequence[Point], least: float, most: float) -> str:
-    """A message saying what is wrong with an envelope; empty when it is valid."""
+    """A message about the problem with an envelope; empty when it is valid."""
     if any(not least <= point.value <= most for point in points):
         return f"a value is not between {least:g} and {most:g}"
     if any(not 0 <= point.at <= MAX_LENGTH for point in points):

@@ -1,4 +1,4 @@
-"""What a step of the history is called: which track, clip or marker it changed, and to what. Pure functions."""
+"""The names of steps of the history: which track, clip or marker it changed, and to what. Pure functions."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _of_pairs(text: str, pairs: Sequence[tuple[_Thing, _Thing]], kind: str, rate
 
 
 def _what(text: str, pairs: Sequence[tuple[_Named, _Named]], rate: int) -> str:
-    """What was done, with the new value if all have the same, or by how much all gains changed."""
+    """The change: the new value if it is the same for all, or the common change of gain."""
     looked_at = pairs if len(pairs) <= _MOST_COMPARED else ()
     fields = set[str]().union(*(_changed(one, two) for one, two in looked_at)) - {"clips"}
     field = next(iter(fields)) if len(fields) == 1 else ""

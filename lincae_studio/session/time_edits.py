@@ -49,7 +49,7 @@ class TimeRange(Struct, frozen=True):
 
 
 def delete(session: Session, time: TimeRange, ripple: Ripple = "off") -> Session:
-    """Remove what is in spans; with `ripple` the time itself, from these tracks or from all that are not locked."""
+    """Remove the content of spans; with `ripple` the time itself, from these tracks or from all that are not locked."""
     track_ids = unlocked(session) if ripple == "all" else time.on(session)
     session = _cleared(session, time.spans, track_ids)
     return session if ripple == "off" else close_time(session, time.spans, track_ids, ripple == "all")
@@ -63,7 +63,7 @@ def split(session: Session, time: TimeRange) -> Session:
 
 
 def copy(session: Session, time: TimeRange) -> Clipboard:
-    """Copy what is in spans, with their envelopes; the time between spans is silent.
+    """Copy the content of spans, with their envelopes; the time between spans is silent.
 
     Raises:
         EditError: when no clip is in them.
@@ -132,8 +132,8 @@ def fade(session: Session, time: TimeRange) -> Session:
                 faded = edits.set_clip_fades(faded, [clip.id], fade_out=clip.end - start)
     if faded is session:
         raise EditError(
-            "there is nothing to fade: the time selection has no start and no end of a clip that goes on outside",
-            "Select time over the start or the end of a clip, as far as the fade is to be",
+            "there is nothing to fade: no clip starts or ends in the selected time and continues outside it",
+            "Select time over the start or the end of a clip, over the length of the fade",
         )
     return faded
 
@@ -188,7 +188,7 @@ def _across(session: Session, track_ids: Collection[int], at: int) -> list[int]:
 
 
 def _cleared(session: Session, spans: Iterable[Span], track_ids: Collection[int]) -> Session:
-    """The session without what is in spans on tracks; tracks with nothing there stay the same objects."""
+    """The session without the content of spans on tracks; tracks with nothing there stay the same objects."""
     next_id, tracks = session.next_id, []
     cleared = merged(spans)
     for track in session.tracks:

@@ -1,6 +1,6 @@
 """Locked tracks: no edit changes their clips, envelopes and regions, or removes them. Pure functions.
 
-Their strips may be moved: a lock protects what was arranged, not the mix. Undo goes back over locks, since it only
+Their strips may be moved: a lock protects the arrangement, not the mix. Undo goes back over locks, since it only
 restores what there was.
 """
 
@@ -59,7 +59,7 @@ def check_locks(before: Session, after: Session) -> None:
 
 
 def _arranged(track: Track, names: Mapping[str, str] | None = None) -> tuple[object, ...]:
-    """What a lock protects; with the names of files by digest, without the names of clips that follow them."""
+    """The protected part of a track; with the names of files by digest, without the names of clips that follow them."""
     clips = track.clips
     if names is not None:
         clips = tuple(replace(clip, name="") if clip.name == names.get(clip.media) else clip for clip in clips)

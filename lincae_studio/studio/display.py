@@ -1,4 +1,4 @@
-"""What the values of the Python interface look like in a notebook: HTML with pictures and sound inside. Any thread.
+"""How notebooks display the values of the Python interface: HTML with pictures and sound inside. Any thread.
 
 Nothing is loaded from elsewhere, no script runs, and sizes are bounded: players have the first minute, pictures a fixed
 width. Names come from files, so all text is escaped.

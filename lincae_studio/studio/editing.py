@@ -26,7 +26,7 @@ from lincae_studio.studio.tracks import Clip, EnvelopePoint, Track
 
 _Arguments = ParamSpec("_Arguments")
 
-#: A track, or its name if no other has it, or its id.
+#: A track, its id, or its name if that is unique.
 TrackLike = Track | str | int
 
 #: A clip, or its id.
@@ -34,9 +34,9 @@ ClipLike = Clip | int
 
 
 class Edited(Mix):
-    """What edits are made of: each returns another session.
+    """The edits: each returns another session.
 
-    Times are in seconds. What an edit is not given stays as it is. Edits that are not valid raise `EditError`.
+    Times are in seconds. Omitted arguments change nothing. Invalid edits raise `EditError`.
     """
 
     @classmethod
@@ -57,7 +57,8 @@ class Edited(Mix):
         *args: _Arguments.args,
         **kwargs: _Arguments.kwargs,
     ) -> Self:
-        """Any edit: a function of `lincae_studio.session` that takes a document first, or one of your own.
+        """Apply any edit: a function of `lincae_studio.session` whose first argument is the document, or one of your
+        own.
 
             >>> from lincae_studio import Session
             >>> from lincae_studio.session import places
@@ -175,7 +176,7 @@ class Edited(Mix):
         return self.apply(groups.duplicate_tracks, self._track_ids(tracks))
 
     def group_tracks(self, *tracks: TrackLike, name: str = "") -> Self:
-        """Put tracks into a new group, whose strip is that of a track and applies to all of them."""
+        """Put tracks into a new group, whose strip applies to all of them."""
         return self.apply(groups.group_tracks, self._track_ids(tracks), name)
 
     def ungroup_tracks(self, *tracks: TrackLike) -> Self:
@@ -183,7 +184,7 @@ class Edited(Mix):
         return self.apply(groups.ungroup_tracks, self._track_ids(tracks))
 
     def only(self, *tracks: TrackLike) -> Self:
-        """The session with these tracks, and those in them, alone audible; its length and channels stay the same."""
+        """The session with only these tracks, and those in them, audible; its length and channels stay the same."""
         return self.apply(excerpt.only_tracks, self._track_ids(tracks))
 
     def without(self, track: TrackLike) -> Self:
@@ -265,16 +266,16 @@ class Edited(Mix):
         fade_channels: int = 0,
         name: str = "",
     ) -> Self:
-        """Turn some latent channels down or up for some time, with the session's codec.
+        """Add a region, which turns latent channels of the session's codec down or up in a span of time.
 
         Args:
             span: `(start, end)` on the timeline, in seconds.
             channels: the first and the last, counted from 0.
             gain, gain_db: 0, silence, if neither is given.
             of: a track or a clip; None for the mix.
-            keep: whether the gain is that of all other channels instead.
-            fade: how long it rises at the start and falls at the end, in seconds.
-            fade_channels: over how many channels it rises and falls at the other two edges.
+            keep: whether the gain applies to all other channels instead.
+            fade: length of the fades at the start and the end, in seconds.
+            fade_channels: length of the fades at the other two edges, in channels.
 
         Raises:
             CodecError: when the session's codec is missing.
@@ -301,7 +302,7 @@ class Edited(Mix):
         return self.apply(regions.add, owner, region)
 
     def insert(self, operator: Operator | str | Path | None, *tracks: TrackLike) -> Self:
-        """Apply an operator to the clips of tracks: one that was learned, that of a file, or None for none.
+        """Make an operator the insert of tracks: a learned one or that of a file; None removes their insert.
 
         Raises:
             ProjectError: when a file cannot be read, or is not an operator.
@@ -315,15 +316,15 @@ class Edited(Mix):
         return changed.apply(operators.set_insert, self._track_ids(tracks), operator_id)
 
     def store_snapshot(self, name: str = "") -> Self:
-        """Store the mixer, gains, pans, mutes, solos and polarities, as a snapshot."""
+        """Store gains, pans, mutes, solos and polarities as a snapshot."""
         return self.apply(snapshots.store, name)
 
     def recall_snapshot(self, name: str | int) -> Self:
-        """Set the mixer as a snapshot has it, by its name or id."""
+        """Set the mixer to a snapshot, by its name or id."""
         return self.apply(snapshots.recall, self._snapshot_id(name))
 
     def morph(self, first: str | int, second: str | int, line: Iterable[EnvelopePoint] | None = None) -> Self:
-        """Morph between two snapshots, by name or id, while the session plays.
+        """Morph between two snapshots, by name or id, along a line over time.
 
         Args:
             line: points (time, value), from 0, the first snapshot, to 1, the second; None for a line from the start to
@@ -350,7 +351,7 @@ class Edited(Mix):
         return snapshot if isinstance(snapshot, int) else snapshots.named(self.document, snapshot)
 
     def _at(self, seconds: float) -> int:
-        """The sample at a time. Raises `EditError` for what is not a finite number."""
+        """The sample at a time. Raises `EditError` if it is not finite."""
         if not np.isfinite(seconds):
             raise EditError("a time must be a finite number of seconds")
         return round(seconds * self.rate)

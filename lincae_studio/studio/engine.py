@@ -1,6 +1,6 @@
-"""What renders sessions for the Python interface and the command line: media store, bundles, and codecs.
+"""The engine of the Python interface and the command line: renders sessions with a media store, bundles and codecs.
 
-Renders in the calling process or in one of its own. Its methods may be called from any thread, and wait for each other.
+It renders in the calling process or in a separate one. Any thread may call its methods; calls wait for each other.
 Loads torch for neural codecs only, and never Qt.
 """
 
@@ -69,9 +69,9 @@ class StudioWarning(UserWarning):
 class Engine:
     """Renders sessions: imports their audio, encodes, sums and decodes.
 
-    Sessions that are made from each other share one; loaded codecs and latents in memory are kept as long as it
-    exists. What it has computed is also kept on disk, in the cache that the window uses. It closes itself when it is no
-    longer used, at the end of a `with` block, or by `close`.
+    A session and those derived from it share one; loaded codecs and latents in memory are kept as long as it exists.
+    Results are also kept on disk, in the cache that the window uses. It is closed at the end of a `with` block, by
+    `close`, or when it is no longer referenced.
 
         >>> with Engine(process=True) as engine:
         ...     engine.info("mdct-2x").dim
@@ -94,17 +94,17 @@ class Engine:
         """Make an engine; nothing is loaded or started before it renders.
 
         Args:
-            process: render in a process of its own, which is restarted if it crashes; else in the calling one.
-            host: render on another machine, by the name that ssh knows; the preferences ("Engine") have the commands.
-                Device and precision are chosen there.
-            device: of neural codecs, as torch names it, such as "cuda"; None for that of the environment variable
-                `LINCAE_STUDIO_DEVICE`, or of the preferences.
-            precision: "fp32", "bf16", "fp16" or "auto"; None for that of `LINCAE_STUDIO_PRECISION`, or of the
+            process: render in a separate process, which is restarted if it crashes, instead of the calling one.
+            host: render on another machine, by the name that ssh knows; the preferences ("Engine") contain the
+                commands. It resolves device and precision.
+            device: of neural codecs, as torch names it, such as "cuda"; None for the environment variable
+                `LINCAE_STUDIO_DEVICE`, or else the preferences.
+            precision: "fp32", "bf16", "fp16" or "auto"; None for `LINCAE_STUDIO_PRECISION`, or else the
                 preferences.
-            warn: receives messages about what does not stop a call; by default they are `StudioWarning`s.
+            warn: receives messages about problems that do not stop a call; by default they are `StudioWarning`s.
 
         Raises:
-            UsageError: for a precision that does not exist, or what cannot be the name of a machine.
+            UsageError: for an unknown precision, or an impossible name of a machine.
             PreferencesError: for an unusable cache folder.
         """
         chosen = preferred_computation()
@@ -119,14 +119,14 @@ class Engine:
         self.reader = StoreReader(self.store, repair=self._imported.repair)
         self.bundles = BundleStore(bundles_dir(self._folder))
         self._latents: dict[Path, BundledLatents] = {}
-        #: Those that were loaded here although chunks are rendered in a process.
+        #: Codecs that were loaded here although chunks are rendered in a process.
         self._codecs: dict[tuple[str, int], Codec] = {}
         self._closed = False
         self._lock = threading.RLock()
 
     @cached_property
     def renderer(self) -> Renderer | EngineProcess:
-        """What renders chunks. It is made on first use."""
+        """Renders chunks. It is made on first use."""
         latent_bytes, render_bytes = cache_bytes()
         if self._process:
             launcher = launcher_of(self._machine, self._folder, self.store)
@@ -174,9 +174,9 @@ class Engine:
         return registry.for_session(codec, computation, rate)
 
     def load(self, codec: str, rate: int = DEFAULT_RATE) -> Codec:
-        """A codec itself, in the calling process, for sessions of a rate in Hz. Raises like `info`.
+        """Load a codec in the calling process, for sessions of a rate in Hz. Raises like `info`.
 
-        Its windows, and latents `(B, D, T)`, are those of `codecs.base.Codec`.
+        It takes windows and returns latents `(B, D, T)`, as `codecs.base.Codec` describes.
         """
         with self._lock:
             info = self.info(codec, rate)

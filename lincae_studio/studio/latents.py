@@ -1,4 +1,5 @@
-"""Latents as a value of the Python interface: chunks with their place, arithmetic about silence, decoding. Any thread.
+"""Latents as a value of the Python interface: chunks on the timeline, arithmetic relative to silence, decoding. Any
+thread.
 
 The arithmetic is that of the mixer (`engine/rendering/algebra.py`).
 """
@@ -25,9 +26,9 @@ from lincae_studio.studio.engine import Engine
 class Latents:
     """Latents of a mix, or of one track. A notebook shows them as a heatmap.
 
-    They can be added, subtracted and multiplied by numbers, as the mixer does it: about the latents of silence, so that
-    `0.5 * z` are the latents of a signal at half the level for every codec whose encoder is linear but for an offset.
-    Mono latents are heard on both sides when they are added to stereo ones.
+    They can be added, subtracted and multiplied by numbers. As in the mixer, this is relative to the latents of
+    silence: `0.5 * z` are the latents of the signal at half the level for every codec whose encoder is linear up to an
+    offset. Added to stereo latents, mono latents are heard on both sides.
 
     Attributes:
         header: codec, rate, grid and place of the latents (`engine.bundles.latent_files.LatentHeader`).
@@ -35,7 +36,7 @@ class Latents:
         audible: uint8 `(chunks,)`, 0 for chunks of digital silence, which are not decoded.
     """
 
-    #: Numbers of numpy leave arithmetic to this class, instead of taking it for its array.
+    #: Makes numpy scalars leave arithmetic to this class, instead of converting it to an array.
     __array_priority__ = 1000.0
 
     def __init__(self, content: latent_files.Latents, engine: Engine) -> None:
@@ -52,7 +53,7 @@ class Latents:
 
     @property
     def rate(self) -> int:
-        """Samples per second of the audio that they are latents of, in Hz."""
+        """Sample rate of their audio, in Hz."""
         return self.header.sample_rate_hz
 
     @property
@@ -62,7 +63,7 @@ class Latents:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """That of `values`: `(channels, D, T)`."""
+        """The shape of `values`, `(channels, D, T)`."""
         return self.values.shape
 
     @cached_property
@@ -82,7 +83,7 @@ class Latents:
         return self._codec.silence(self.header.frames)
 
     def with_chunks(self, chunks: npt.ArrayLike) -> Latents:
-        """The same place with other numbers `(chunks, channels, D, frames)`; all chunks are decoded then.
+        """A copy with other numbers `(chunks, channels, D, frames)`; all its chunks are decoded, also silent ones.
 
         Raises:
             UsageError: for another shape, or NaN or infinite values.
@@ -95,7 +96,7 @@ class Latents:
         return Latents(latent_files.Latents(self.header, found, np.ones_like(self.audible)), self._engine)
 
     def decode(self, *, seed: int | None = None) -> Audio:
-        """Decode to audio, of the span that they are latents of. It is computed in the calling process.
+        """Decode to audio of the same span. It is computed in the calling process.
 
         Args:
             seed: of the noise that some decoders start from; None for the session's.

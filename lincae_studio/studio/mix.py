@@ -1,4 +1,4 @@
-"""What can be rendered: a session, or a track of it alone. Audio, latents and figures of its mix, whole or in streams.
+"""Rendering a session or one of its tracks: audio, latents and figures of its mix, whole or in streams.
 
 Any thread. Streams hold two chunks at a time, however long the session is.
 """
@@ -32,17 +32,17 @@ from lincae_studio.studio.latents import Latents
 #: Start and end in seconds.
 Span = tuple[float, float]
 
-#: What is rendered: the decoded mix, the plain sum of the waveforms, or what the first has and the second has not.
+#: What to render: the decoded mix, the plain sum of the waveforms, or the first minus the second.
 Content = Literal["mix", "dry", "difference"]
 
 
 class Mix:
-    """A session, or one of its tracks alone, to be rendered.
+    """A session, or one of its tracks, that can be rendered.
 
-    In all methods, `codec` is an id or the path of a model's folder, and None stands for the session's codec; `span` is
-    `(start, end)` in seconds, of which only what lies before the end of the last clip is rendered, and None stands for
-    everything. Calls raise `CodecError` for a codec that is missing, `MediaError` for audio that cannot be read, and
-    `EngineError` for a chunk that cannot be rendered; all of them are `StudioError`s.
+    In all methods, `codec` is an id or the path of a model's folder; None is the session's codec. `span` is `(start,
+    end)` in seconds, cut off at the end of the last clip; None is everything. Calls raise `CodecError` for a codec that
+    is missing, `MediaError` for audio that cannot be read, and `EngineError` for a chunk that cannot be rendered; all
+    of them are `StudioError`s.
     """
 
     def __init__(self, heard: Document, engine: Engine) -> None:
@@ -52,7 +52,7 @@ class Mix:
 
     @property
     def engine(self) -> Engine:
-        """What renders it."""
+        """The engine that renders it."""
         return self._engine
 
     @property
@@ -113,11 +113,11 @@ class Mix:
             yield from self._stream(codec, content).blocks(start, end)
 
     def latents(self, *, codec: str | None = None, span: Span | None = None) -> Latents:
-        """The latents of the mix: what is decoded, `values` of the shape `(channels, D, T)`.
+        """The latents that are decoded to the mix, with `values` of the shape `(channels, D, T)`.
 
         Raises:
             UsageError: when the span is empty or negative.
-            ExportError: when nothing can be heard there, so that there are no latents.
+            ExportError: when the span is silent, so that there are no latents.
         """
         plan = self._plan(codec)
         return Latents(latents_of(plan, *self._samples(span), self._engine.render), self._engine)
@@ -125,8 +125,8 @@ class Mix:
     def stream_latents(self, *, codec: str | None = None, span: Span | None = None) -> Iterator[Array]:
         """The latents in the order of the timeline: float32 `(channels, D, n)`, n frames of one chunk.
 
-        In all, they are the frames of the chunks that own a sample of the span, without those that chunks share. Where
-        nothing is heard, they are the latents of silence.
+        Together they are the frames of the chunks that own a sample of the span; frames that chunks share come once.
+        In silence, they are the latents of silence.
 
         Raises:
             UsageError: when the span is empty or negative. Like other errors, when the first block is taken.
@@ -157,7 +157,7 @@ class Mix:
         content: Content = "mix",
         level: Level | None = None,
     ) -> Path:
-        """Write the audio of `render` to a file, as it is rendered: WAV, FLAC, OGG or MP3 by its ending.
+        """Write the audio of `render` to a file, chunk by chunk: WAV, FLAC, OGG or MP3 by its ending.
 
         Args:
             level: to normalise or limit, as `export_settings.Level`; None for the level of the mix.

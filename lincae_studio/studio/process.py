@@ -1,4 +1,4 @@
-"""An engine process of the Python interface: renders there what is asked for here, and waits for it. Never loads torch.
+"""An engine process of the Python interface: renders requested chunks there, and waits for them. Never loads torch.
 
 It is the process that the window uses, with one client of its own. Chunks that it crashed on twice are errors; else it
 is restarted, and asked again.
@@ -69,7 +69,7 @@ class EngineProcess:
         self._client.attach(one.path for one in latents)
 
     def resolved(self) -> Computation:
-        """What device and precision come to, which the process finds out. Raises `EngineError` if it cannot."""
+        """The device and precision, resolved by the process. Raises `EngineError` if it cannot."""
         self._client.resolve()
         with self._events.changed:
             self._events.changed.wait_for(lambda: self._events.computation is not None or self._events.unusable)

@@ -16,7 +16,7 @@ from lincae_studio.studio.editing import ClipLike, Edited, clip_id_of
 
 
 class Processed(Edited):
-    """The edits of what clips are processed with; the audio is made when it is first needed."""
+    """The edits that process clips; the audio is made when it is first needed."""
 
     def reverse(self, *clips: ClipLike) -> Self:
         """Play clips backwards, or forwards again."""
@@ -35,11 +35,11 @@ class Processed(Edited):
         return self.process(Channels(use), *clips)
 
     def process(self, process: Process, *clips: ClipLike) -> Self:
-        """Process the audio of clips, after what they are processed with (`lincae_studio.session.processes`)."""
+        """Append a process to those of clips (`lincae_studio.session.processes`)."""
         return self.apply(processing.add_process, set(map(clip_id_of, clips)), process)
 
     def unprocess(self, *clips: ClipLike) -> Self:
-        """Let clips play their files as they are."""
+        """Remove all processing of clips."""
         return self.apply(processing.set_chains, {clip_id_of(clip): () for clip in clips})
 
     def stretch_clip(
@@ -54,10 +54,10 @@ class Processed(Edited):
         """Make a clip longer or shorter, from its start on, and higher or lower.
 
         Args:
-            factor: the length, divided by that of the audio.
+            factor: the new length, divided by that of the unstretched audio.
             length: in seconds, instead.
             tempo: of the audio and of the clip, in bpm, instead.
-            semitones: of the audio, upwards; cents are fractions.
+            semitones: pitch shift; positive is up, cents are fractions.
         """
         now = self.document.clip(clip_id_of(clip))
         if sum(value is not None for value in (factor, length, tempo)) > 1:
@@ -70,15 +70,15 @@ class Processed(Edited):
         return changed.apply(processing.stretch_clips, {now.id: (now.start, now.start + self._at(length))})
 
     def follow_tempo(self, clip: ClipLike, bpm: float) -> Self:
-        """Let a clip, whose audio has a tempo, follow that of the session; 0 for no longer."""
+        """Let a clip follow the session's tempo; `bpm` is the tempo of its audio, 0 ends it."""
         return self.apply(processing.set_clip_tempo, {clip_id_of(clip)}, bpm)
 
     def normalise(self, *clips: ClipLike, peak_db: float | None = None, loudness: float | None = None) -> Self:
-        """Set the gain of each clip so that its peak, in dBFS, or its loudness, in LUFS, is as given.
+        """Set the gain of each clip to reach a peak in dBFS or a loudness in LUFS.
 
         Raises:
             MediaError: for a silent clip, or one that is too short or quiet to have a loudness.
-            EditError: for both or neither, or where it takes more than 24 dB.
+            EditError: for both or neither, or when more than 24 dB would be needed.
         """
         if (peak_db is None) == (loudness is None):
             raise EditError("one level is needed", "Give peak_db or loudness")
@@ -96,7 +96,7 @@ class Processed(Edited):
         """Trim clips to where they are louder than a threshold in dBFS, and keep some seconds before and after.
 
         Raises:
-            MediaError: for a clip that is nowhere louder.
+            MediaError: for a clip that is never louder.
         """
         edges = {}
         for one in map(clip_id_of, clips):

@@ -39,8 +39,8 @@ class Session(Processed):
         (2, 88200)
 
     Times are in seconds. Gains are amplitude factors (`gain`, 1 is 0 dB) or levels (`gain_db`), from silence to +24 dB.
-    What an edit is not given stays as it is. Edits that are not valid raise `EditError`, and so do tracks and clips
-    that the session does not have; all errors are `StudioError`s.
+    Omitted arguments of an edit change nothing. Invalid edits raise `EditError`, and so do tracks and clips that the
+    session does not have; all errors are `StudioError`s.
 
     Attributes:
         document: the document itself, whose times are in samples.
@@ -52,11 +52,11 @@ class Session(Processed):
         Args:
             rate: in Hz, 44100 or 48000; files of other rates are converted when they are added.
             codec: id of the codec, or the path of a model's folder.
-            engine: what imports and renders; None for a new one in this process. Sessions that are used together
-                should share one, so that they share loaded codecs.
+            engine: imports and renders; None for a new one in this process. Sessions that are used together should
+                share one, so that they share loaded codecs.
 
         Raises:
-            CodecError: when there is no such codec, or no session has this rate.
+            CodecError: when there is no such codec, or sessions cannot have this rate.
         """
         codec = registry.by_path(codec)
         registry.for_session(codec, rate=rate)
@@ -68,7 +68,7 @@ class Session(Processed):
 
         Raises:
             ProjectError: for a file that is not a project or bundle.
-            MediaError: for an audio file of it that is missing, changed or damaged.
+            MediaError: for one of its audio files that is missing, changed or damaged.
         """
         engine = engine or Engine()
         return cls.of(engine.open(Path(path)), engine)
@@ -82,7 +82,7 @@ class Session(Processed):
         channels: str = "",
         engine: Engine | None = None,
     ) -> Session:
-        """A session of audio files, each from the start on a track of its own, named after the file.
+        """A session of audio files that all start at 0, each on a new track named after the file.
 
         Raises like `Session` and `add_stems`.
         """
@@ -108,7 +108,7 @@ class Session(Processed):
             files.save(self.document, path)
         return path
 
-    # What is in it
+    # Content
 
     @property
     def codec(self) -> str:
@@ -134,7 +134,7 @@ class Session(Processed):
     # Analysis
 
     def find_stem(self, track: TrackLike, *, max_lag: float = 1.0) -> StemMatch:
-        """Find a track in the mix of all other audible tracks: its lag in samples and its gain there.
+        """Find a track in the mix of all other audible tracks: its lag in samples and its gain.
 
         Args:
             max_lag: how much earlier or later to search for it, in seconds.
@@ -169,15 +169,15 @@ class Session(Processed):
     ) -> Learned:
         """Learn what a process does to latents, from a track before it and the same track after it.
 
-        Its `operator`, which `insert` applies to other tracks, has `r2`, the share that it explains of a part of the
-        example that was held out. `accepted` says whether that is enough: at least 0.5.
+        `insert` applies the resulting `operator` to other tracks. Its `r2` is the share of a held-out part of the
+        example that it explains; `accepted` says whether that is enough, at least 0.5.
 
         Args:
-            past, future: latent frames before and after a frame that it is made of.
+            past, future: latent frames before and after each frame that it is computed from.
             ridge: weight of the ridge; None to choose it.
 
         Raises:
-            EditError: when the example is silent, or too short for so many frames.
+            EditError: when the example is silent, or too short for this many frames.
         """
         info = self.engine.info(self.codec, self.rate)
         self.engine.prepare(self._plan(None), self.document, audio=True)
@@ -186,18 +186,18 @@ class Session(Processed):
         return learn(pair, info, self.engine.reader, self.engine.render, past, future, ridge)
 
     def evaluate(self, *codecs: str, limit: int = 32, seeds: int = 1) -> Evaluation:
-        """Measure codecs with the audible tracks: reconstruction, mixing, scaling, removal, linearity.
+        """Measure codecs on the audible tracks: reconstruction, mixing, scaling, removal, linearity.
 
         It is computed in the calling process.
 
         Args:
             codecs: ids, or paths of models' folders; without any, the session's.
-            limit: number of windows at most, spread over the session.
+            limit: largest number of windows, spread over the session.
             seeds: number of seeds of the decoder's noise to measure with.
 
         Raises:
             CodecError: when there is no such codec, or it fails.
-            MediaError: when nothing can be heard.
+            MediaError: when no track is audible.
         """
         for media in self.document.used_media():
             self.engine.decode(media, self.document.seed)

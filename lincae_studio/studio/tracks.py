@@ -96,9 +96,9 @@ class Clip:
 
 
 class Track(Mix):
-    """A track of a session. What it renders is what it adds to the mix, even if it is muted there.
+    """A track of a session. It renders its contribution to the mix, even if it is muted there.
 
-    A group's is what the tracks in it add together. The length and channels are those of the session.
+    A group renders the contribution of all tracks in it. Length and channels are those of the session.
 
     Attributes:
         value: the document's own track, in samples.

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Selection:
-    """Which files of a folder are used.
+    """The files of a folder to use.
 
     Attributes:
         sampling: whether a file is drawn with a probability proportional to its `length`, or each `file` with the same.

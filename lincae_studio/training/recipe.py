@@ -265,7 +265,7 @@ def parse_recipe(options: dict[str, Any], source: str, kind: type[Recipe]) -> Re
 
 
 def resolved_precision(recipe: Recipe) -> Literal["fp32", "bf16", "fp16"]:
-    """What the recipe's precision comes to on this machine."""
+    """The recipe's precision, resolved on this machine."""
     if recipe.precision != "auto":
         return recipe.precision
     fast = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)

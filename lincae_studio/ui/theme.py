@@ -326,7 +326,7 @@ def _luminance(color: QColor) -> float:
 
 
 def _legible(color: QColor, ground: QColor, least: float) -> QColor:
-    """That colour, mixed with so much white or black that it can be told from its ground."""
+    """That colour, mixed with enough white or black to stand out from the background."""
     white, black = QColor("#ffffff"), QColor("#000000")
     end = max(white, black, key=lambda extreme: contrast(extreme, ground))
     shares = (step / 10 for step in range(11))

@@ -39,7 +39,7 @@ def test_a_file_that_fails_makes_the_exit_code_2(tmp_path: Path, capfd: pytest.C
     out, error = capfd.readouterr()
     assert error.count("error: bad.wav: it is not a readable audio file") == 2
     assert "2 items made, 1 failed" in out
-    assert "0 items made, 2 there already, 1 failed" in out
+    assert "0 items made, 2 already present, 1 failed" in out
 
 
 @pytest.mark.parametrize(

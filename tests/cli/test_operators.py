@@ -75,7 +75,7 @@ def test_a_project_with_an_insert_is_rendered_with_it(
     assert run(["render", str(project), "-o", str(tmp_path / "out.wav"), "--codec", "mdct-4x"]) == 0
     assert "1 insert learned from latents of mdct-2x cannot be applied" in capsys.readouterr().err
     assert run(["render", str(project), "-o", str(tmp_path / "out.wav"), "--write", "mix,dry"]) == 0
-    assert "The dry mix is without inserts" in capsys.readouterr().err
+    assert "The dry mix does not include inserts" in capsys.readouterr().err
 
 
 def test_too_little_is_refused_with_the_figure_and_nothing_is_written(

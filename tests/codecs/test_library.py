@@ -230,7 +230,7 @@ def test_a_missing_file_on_the_hub_is_reported(hub: LocalHub) -> None:
 @pytest.mark.parametrize("attribute", ["status", "body_status"])
 @pytest.mark.parametrize(
     ("status", "reason", "remedy"),
-    [(200, "another page answers in its place", "sign in"), (500, r"out of order \(error 500\)", "Try again later")],
+    [(200, "a different page answers", "sign in"), (500, r"has a problem \(error 500\)", "Try again later")],
 )
 def test_what_answers_in_place_of_the_files_is_named(
     hub: LocalHub, attribute: str, status: int, reason: str, remedy: str

@@ -65,7 +65,7 @@ def test_info_agrees_with_the_codec(codec_id: str) -> None:
         ({"config.json": "{"}, "config.json cannot be read"),
         ({"config.json": "[1]"}, "config.json cannot be read: it is not a table"),
         ({"config.json": "[" * 100_000}, "config.json cannot be read"),
-        ({"config.json": '{"format": "another"}'}, "config.json describes no kind of model that is known"),
+        ({"config.json": '{"format": "another"}'}, "config.json describes an unknown kind of model"),
         ({"config.json": '{"format": "lincae-studio-autoencoder", "version": 99}'}, "config.json has another format"),
         ({"config.json": " " * ((1 << 20) + 1)}, "config.json cannot be read"),
         ({"autoencoder.pth": ""}, "is not a model: .* missing"),

@@ -63,7 +63,7 @@ def test_an_id_that_is_taken_stays_that_of_the_other_codec(site: Path, codec_id:
     if codec_id == "mdct-2x":
         assert registry.info("mdct-2x") == MDCT_2X
     else:
-        with pytest.raises(CodecError, match=r"not installed|describes no kind of model"):
+        with pytest.raises(CodecError, match=r"not installed|describes an unknown kind of model"):
             registry.info(codec_id)
 
 

@@ -160,7 +160,7 @@ def test_local_files_need_no_server(tmp_path: Path) -> None:
 
 
 def test_a_wheel_without_hash_or_size_is_refused(index: PackageIndex) -> None:
-    with pytest.raises(CodecError, match=re.escape(f"{SMALL} cannot be downloaded: its index gives no SHA-256")):
+    with pytest.raises(CodecError, match=re.escape(f"{SMALL} cannot be downloaded: the index provides no SHA-256")):
         wheels.chosen(report([index.url(SMALL)], {SMALL: ""}), CancelToken())
     index.tells_sizes = False
     with pytest.raises(CodecError, match="does not say how large it is"):

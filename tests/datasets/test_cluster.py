@@ -103,7 +103,7 @@ def test_a_run_that_is_cut_goes_on_and_makes_nothing_twice(
     again = started(cluster, files, tmp_path / "z")
     output, errors = again.communicate(timeout=300)
     assert again.returncode == 0, errors
-    assert f"{FILES - len(kept)} items made, {len(kept)} there already; {FILES - len(kept)} records" in output
+    assert f"{FILES - len(kept)} items made, {len(kept)} already present; {FILES - len(kept)} records" in output
     assert rows(tmp_path / "z")[: len(kept)] == kept
     assert len({key for _, key, _ in rows(tmp_path / "z")}) == len(rows(tmp_path / "z")) == FILES
     assert content(tmp_path / "z") == expected

@@ -112,7 +112,7 @@ def test_warnings_name_what_an_export_lacks() -> None:
     session = song()
     assert operators.warnings(session, "mdct-1x/1") == []
     assert operators.warnings(session, "mdct-1x/1", dry=True) == [
-        "The dry mix is without inserts; a difference includes what they change."
+        "The dry mix does not include inserts; a difference includes what they change."
     ]
     assert operators.warnings(session, "mdct-2x/1", dry=True) == [
         "1 insert learned from latents of another codec cannot be applied with this codec."

@@ -116,7 +116,7 @@ def test_while_a_morph_is_on_its_strips_do_not_move_and_those_of_later_tracks_do
         lambda one: strips.each(session, (later, one), lambda s, t: edits.set_track_solo(s, t, True)),
     )
     for move in moves:
-        with pytest.raises(EditError, match="a morph is on: the strips are those of “Verse” and “Chorus”"):
+        with pytest.raises(EditError, match="a morph is on: snapshots “Verse” and “Chorus” control this strip"):
             move(1)
         assert move(later) != session
     for refused in (lambda: strips.solo_only(session, (later,)), lambda: edits.set_master_gain(session, 0.5)):

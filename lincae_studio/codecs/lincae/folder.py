@@ -87,7 +87,7 @@ class ModelFolder:
         return (self.weights,)
 
     def details(self) -> dict[str, object]:
-        """What only models of this family have."""
+        """Entries that only models of this family have."""
         return {"scale_factor": self.scale_factor, "weights_sha256": self.weights_sha256}
 
     @property

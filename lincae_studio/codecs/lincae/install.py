@@ -99,7 +99,7 @@ def is_whole(path: Path, cancel: jobs.CancelToken | None) -> bool:
 
 
 def _known(folder: ModelFolder, codec_id: str) -> dict[str, Any]:
-    """What is known of a folder that has the name or gets the id of a public model."""
+    """The public model whose name or id a folder has."""
     download = download_of(folder)
     model_id = codec_id if download is None else download.id
     return public_description(model_id) if model_id in PUBLIC_MODELS else {}

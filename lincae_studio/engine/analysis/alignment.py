@@ -25,7 +25,7 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progres
 from lincae_studio.session.excerpt import only_track
 from lincae_studio.session.model import Session
 
-#: Stems are aligned by as much of their session, in seconds: memory for some arrays of it is needed.
+#: Stems are aligned by this much of their session, in seconds, which bounds the memory.
 _LONGEST_S = 1200.0
 
 #: Samples that are read at once.

@@ -96,7 +96,7 @@ def judge(grams: Grams, session: Session, stems: Sequence[int], delays: Mapping[
     for group in names:
         if len(group) > 1:
             quoted = " and ".join(f"“{session.track(track_id).name}”" for track_id in group)
-            notes.append(f"{quoted} cannot be told apart, and are compared as one")
+            notes.append(f"{quoted} cannot be distinguished, and are compared as one")
     return CheckResult(
         tuple(sorted(findings, key=lambda one: (one.start, one.end, one.kind))),
         scaled.chunk_levels(),

@@ -1,4 +1,4 @@
-"""What a check of stems against their master finds. Values only."""
+"""The findings of a check of stems against their master. Values only."""
 
 from __future__ import annotations
 

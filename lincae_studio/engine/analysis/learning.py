@@ -2,13 +2,13 @@
 
 With `z` the latents of the clip before and `y` those after, less those of silence, the weights of each channel are
 fitted by ridge regression (Hoerl and Kennard 1970): they minimise the squared error plus `ridge * sum_i G_ii w_i^2`,
-where `G` are the inner products of what a frame is made of, so that loud and quiet channels are held back alike.
+where `G` are the inner products of the inputs of a frame, so that loud and quiet channels are penalised alike.
 
-Of five parts of the example, in turn, three are fitted, one chooses how many channels around a channel are used and how
-strong the ridge is, and one is kept for the figure that is shown: R², the share of its variance about the mean that the
-operator explains. (Latents of a nonlinear encoder may all be far from those of silence in the same direction: of that,
-any two sounds explain much in each other.) All of it is computed from inner products, summed chunk by chunk: memory
-does not grow with the example.
+Blocks of the example take turns: of every five, three are fitted, one chooses the number of neighbouring channels and
+the ridge, and one is held out for R², the share of its variance about the mean that the operator explains. (About the
+mean, since all latents of a nonlinear encoder may be far from those of silence in the same direction, so that any two
+sounds would explain each other.) Everything is computed from inner products, summed chunk by chunk: memory does not
+grow with the example.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progres
 from lincae_studio.session.excerpt import only_track
 from lincae_studio.session.model import Clip, Operator, Session, Track
 
-#: An operator with less is refused: its error would be more than half of what it should make. Of processes that are no
-#: filters, such as a ring modulator, or clips that are unrelated, R² is about 0; of filters whose impulse response fits
-#: into the frames, from 0.9 on with the built-in codecs.
+#: An operator with less is refused: its error would be more than half of the energy that it should make. R² is about 0
+#: for processes that are not filters, such as a ring modulator, and for unrelated clips; with the built-in codecs it is
+#: 0.9 or more for filters whose impulse response fits into the frames.
 LEAST_R2 = 0.5
 
 #: Ridges to choose from.
 RIDGES = (1e-6, 1e-4, 1e-2, 1e-1, 1.0)
 
-#: Farthest place of the clip after the process from that before it, and most of the example that is used, in seconds.
+#: Largest delay between the two clips, and largest length of the example that is used, in seconds.
 REACH_S = 1.0
 LONGEST_S = 600.0
 
-#: Of operators whose error is at most this many times the least, or this part of the energy, the smallest is chosen.
+#: Among operators whose error is at most this many times the least, or this share of the energy, the smallest wins.
 _AS_GOOD = 1.1
 _NEGLIGIBLE = 1e-4
 
@@ -54,12 +54,12 @@ _BANDS = 8
 
 @dataclass(frozen=True)
 class Learned:
-    """What was learned.
+    """A learned operator with its figures.
 
     Attributes:
-        operator: without a name; `r2`, `bands` and `plain_r2` are of the part that it was not learned from.
-        lag: how many samples later the process is than the clip before it; the operator is without this delay.
-        ridge: that was chosen.
+        operator: without a name; `r2`, `bands` and `plain_r2` are measured on the held-out part.
+        lag: by how many samples the clip after the process is later; the operator does not include this delay.
+        ridge: the chosen one.
         seconds: length of the example.
         frames: latent frames that were fitted; `unknowns`: the weights of each channel.
     """
@@ -80,7 +80,8 @@ class Learned:
 def example(session: Session, before: Sequence[int], after: Sequence[int]) -> Session:
     """Two tracks: the clips before a process, and those after it, without gains, fades, regions and the mixer.
 
-    Clips of which half overlaps on the timeline stay in their places to each other; others start together.
+    If at least half of the shorter one overlaps the other on the timeline, their relative positions are kept; otherwise
+    both start together.
 
     Args:
         before, after: ids of clips.
@@ -134,11 +135,11 @@ def learn(
     Args:
         pair: as `example` returns it.
         provide: renders chunks, or returns their latents.
-        past, future: frames before and after a frame that it is made of.
+        past, future: frames before and after each frame that it is computed from.
         ridge: None to choose it.
 
     Raises:
-        EditError: when the example is silent, or too short for so many frames.
+        EditError: when the example is silent, or too short for this many frames.
         EngineError: when a chunk cannot be rendered.
         Cancelled: when `cancel` was set.
     """
@@ -185,7 +186,7 @@ def _collect(
     [silence] = provide([silence_of(plans[0].audible[0])])
     origin = silence.latents[0]
     own = slice(grid.lead_frames, grid.lead_frames + grid.step)
-    # Frames that are not added yet, and before them as many as they look back.
+    # Frames that are not added yet, after the frames that they look back to.
     buffers = [np.zeros((buses, codec.dim, sums.past), np.float32) for _ in plans]
     added, count = 0, -(-frames // grid.step)
     for index in range(count + 1):
@@ -219,7 +220,7 @@ def _fitted(
     report: ReportProgress,
     cancel: CancelToken,
 ) -> Learned:
-    """The operator with the least error in the parts that choose."""
+    """The operator with the least error in the part that chooses."""
     if not sums.variances.sum(axis=1).all() or not sums.gains[:, 1].all():
         raise EditError("a part of the example is silent", "Choose clips with more sound, or longer ones")
     taps = sums.past + 1 + sums.future

@@ -1,4 +1,4 @@
-"""What was learned from an example, in words, and as figures. No state; any thread."""
+"""A learned operator in words and figures. No state; any thread."""
 
 from __future__ import annotations
 
@@ -38,19 +38,21 @@ def verdict(found: Learned) -> str:
 
 
 def notes(found: Learned, codec: CodecInfo) -> list[str]:
-    """What else should be known, in sentences."""
+    """Further notes on the result, in sentences."""
     operator, texts = found.operator, []
     if not found.accepted:
         back = 1000.0 * operator.past * codec.hop / codec.sample_rate
         texts.append(
-            "The process may not be linear, may change over time, may last longer than the frames before reach "
+            "The process may not be linear, may change over time, may ring longer than the operator looks back "
             f"({count_of(operator.past, 'frame')}, {back:.0f} ms), or the clips may not belong together."
         )
     elif operator.r2 < operator.plain_r2 + _MORE * (1.0 - operator.plain_r2):
-        texts.append(f"A plain gain does as well (R² {figure(operator.plain_r2)}): the operator is hardly more.")
+        texts.append(f"A plain gain explains almost as much (R² {figure(operator.plain_r2)}).")
     if found.lag:
         later = "later" if found.lag > 0 else "earlier"
-        texts.append(f"The processed clip is {count_of(abs(found.lag), 'sample')} {later}; the operator is without it.")
+        texts.append(
+            f"The processed clip is {count_of(abs(found.lag), 'sample')} {later}; the operator leaves that out."
+        )
     if found.frames < _FEW * found.unknowns:
         texts.append(
             f"There are only {found.frames / found.unknowns:.1f} frames for each weight of a channel: use longer clips."
@@ -59,7 +61,7 @@ def notes(found: Learned, codec: CodecInfo) -> list[str]:
 
 
 def channels_text(operator: Operator) -> str:
-    """Which channels each channel is made of."""
+    """The channels that each channel is computed from."""
     if operator.width == operator.channels:
         return "all channels"
     return "its own channel" if not operator.reach else f"its own channel and {operator.reach} on each side"

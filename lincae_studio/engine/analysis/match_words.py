@@ -14,7 +14,7 @@ _MUCH_LEFT_DB = -20.0
 
 
 def balances(match: ReferenceMatch) -> dict[int, TrackBalance]:
-    """What each track is set to, by id."""
+    """The setting of each track, by id."""
     return {
         track_id: TrackBalance(level.lag, level.gain, level.gain_points, level.pan, level.pan_points)
         for track_id, level in match.levels.items()
@@ -44,15 +44,15 @@ def stem_line(level: StemLevel) -> str:
 
 
 def match_notes(match: ReferenceMatch, name_of: Callable[[int], str]) -> list[str]:
-    """What else should be known about a balance."""
+    """Further notes on a match."""
     notes = []
     for group in match.inseparable:
         names = " and ".join(f"“{name_of(track_id)}”" for track_id in group)
-        notes.append(f"{names} cannot be told apart, and have one level together")
+        notes.append(f"{names} cannot be distinguished, and share one level")
     notes += [f"“{name_of(track_id)}” is silent and stays as it is" for track_id in match.silent]
     if match.residual_db > _MUCH_LEFT_DB:
         left = f"{match.residual_db:.1f} dB".replace("-", "−")
-        notes.append(f"{left} of the reference are left: it has more in it than these stems, or was processed")
+        notes.append(f"{left} of the reference remains: it contains more than these stems, or was processed")
     return notes
 
 

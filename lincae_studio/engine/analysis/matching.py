@@ -5,9 +5,9 @@ least-squares estimate of the impulse response (a Wiener filter, over the stem's
 
 The gain is estimated where it will be used, in the latents. With `m` and `s` the latents of the mix and of the aligned
 stem, minus those of silence, `g = <m, s> / <s, s>` leaves the least energy in `m - g s`, but mistakes for the stem
-whatever else in the mix resembles it. Hence the fit is iteratively reweighted least squares with Cauchy weights: each
-value is weighted by `1 / (r^2 + scale^2)`, with `r` its residual in the previous iteration and `scale` the median of
-`|r|` where the stem is loud, until the gain converges. Values in which other instruments are loud hardly count.
+anything else in the mix that resembles it. Hence the fit is iteratively reweighted least squares with Cauchy weights:
+each value is weighted by `1 / (r^2 + scale^2)`, with `r` its residual in the previous iteration and `scale` the median
+of `|r|` where the stem is loud, until the gain converges. Values in which other instruments are loud hardly count.
 """
 
 from __future__ import annotations

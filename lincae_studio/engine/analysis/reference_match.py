@@ -119,7 +119,7 @@ def match_reference(
     report: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> ReferenceMatch:
-    """Find the level and the pan of stems in a reference, whatever their faders, pans and envelopes are now.
+    """Find the level and the pan of stems in a reference, regardless of their current faders, pans and envelopes.
 
     Args:
         reference, stems: ids of tracks.

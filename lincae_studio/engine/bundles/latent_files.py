@@ -214,7 +214,7 @@ def mismatch(header: LatentHeader, latents: Array, audible: np.ndarray[Any, Any]
     if audible.dtype != np.uint8 or latents.shape != shape or not len(audible):
         return "its arrays do not match its header"
     if not np.isfinite(latents).all():
-        return "it holds NaN or infinite latents"
+        return "it contains NaN or infinite latents"
     grid = header.grid
     fits = grid.fade >= 0 and grid.step >= grid.overlap and header.lead_frames == grid.lead_frames
     heard = grid.heard(header.start, header.start + header.length) if fits else range(0)

@@ -1,4 +1,4 @@
-"""What the level of an export will be, measured before it, at the session rate. Any thread; memory is constant."""
+"""The expected level of an export, measured beforehand at the session rate. Any thread; memory is constant."""
 
 from __future__ import annotations
 

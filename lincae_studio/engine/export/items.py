@@ -128,7 +128,7 @@ def items_of(
 
 
 def default_title(target: Path) -> str:
-    """The title for the tags of an export without one: the name of its file, unless nobody has named that either."""
+    """The title for the tags of an export without one: the name of its file, unless that is a default one, too."""
     return "" if is_untitled(target.stem) else target.stem
 
 

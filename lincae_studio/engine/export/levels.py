@@ -78,7 +78,7 @@ def changes(
     progress: ReportProgress,
     cancel: CancelToken,
 ) -> list[Change]:
-    """How the level of each file is changed. What cannot be measured is not made louder.
+    """How the level of each file is changed. Audio that cannot be measured is not made louder.
 
     Args:
         temporary: makes the names of temporary files, next to the files to be written.

@@ -41,7 +41,7 @@ class ExportItem:
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What was written.
+    """A written file.
 
     Attributes:
         length: in samples at the sample rate of the file.
@@ -74,7 +74,7 @@ class ExportResult:
 
 
 def refuse_overwriting(inputs: Sequence[Path], output: Path) -> None:
-    """Make sure that an export does not overwrite one of its inputs, under whatever name or link.
+    """Make sure that an export does not overwrite one of its inputs, even under another name or through a link.
 
     Raises:
         ExportError: when `output` is one of `inputs`.

@@ -1,1 +1,1 @@
-"""What each chunk of a mix is made of, as pure functions of the session."""
+"""The latents and coefficients of each chunk of a mix, as pure functions of the session."""

@@ -55,7 +55,7 @@ class Term(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Contribution(Struct, frozen=True, array_like=True, gc=False):
-    """What one track contributes to one chunk.
+    """The contribution of one track to one chunk.
 
     Attributes:
         track: id of the track; 0 if the terms belong to no track.
@@ -103,7 +103,7 @@ Contributions = Mapping[int, Contribution]
 def contributions_of(
     heard: Heard, media: Mapping[str, Media], codec: CodecInfo, grid: Grid, buses: int
 ) -> Steps[Contributions]:
-    """What a track adds to each chunk, made in steps. `media`: by digest; `buses`: of the mix."""
+    """The contributions of a track to each chunk, made in steps. `media`: by digest; `buses`: of the mix."""
     contributions: dict[int, Contribution] = {}
     track = heard.track
     fades = effective_fades(track, media)

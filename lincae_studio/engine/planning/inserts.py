@@ -22,7 +22,7 @@ from lincae_studio.session.model import Operator
 
 
 class Kernel(Struct, frozen=True, array_like=True):
-    """What an operator computes, without its name; the fields are those of `Operator`, and their digest."""
+    """The computation of an operator, without its name; the fields are those of `Operator`, and their digest."""
 
     digest: str
     channels: int
@@ -66,7 +66,7 @@ def _kernel(operator: Operator) -> Kernel:
 
 
 def kernel_of(operator: Operator, codec: CodecInfo) -> Kernel | None:
-    """What an operator computes; None if it does not belong to the latents of a codec."""
+    """The kernel of an operator; None if it does not belong to the latents of a codec."""
     belongs = (operator.space, operator.channels) == (codec.latent_space, codec.dim)
     return _kernel(operator) if belongs else None
 

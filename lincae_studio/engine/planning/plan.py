@@ -111,7 +111,7 @@ class Chunk(Struct, frozen=True, array_like=True, eq=False, gc=False):
 
     @property
     def kernels(self) -> dict[str, Kernel]:
-        """What the inserts of its terms compute, by digest."""
+        """The kernels of the inserts of its terms, by digest."""
         kernels = (contribution.kernel for contribution in self.contributions)
         return {kernel.digest: kernel for kernel in kernels if kernel is not None}
 
@@ -252,7 +252,7 @@ class _ChunkSum:
 
 
 class Planner:
-    """Makes plans in succession; equal sessions give equal plans, whatever came before. For one thread."""
+    """Makes plans in succession; equal sessions give equal plans, regardless of earlier ones. For one thread."""
 
     def __init__(self) -> None:
         self._context: _Context | None = None

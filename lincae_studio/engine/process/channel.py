@@ -1,4 +1,4 @@
-"""What the client knows of an engine: how one is started, and the messages to and from it. Values and protocols only.
+"""The client's view of an engine: how one is started, and the messages to and from it. Values and protocols only.
 
 `local.py` starts an engine as a process of this computer, `ssh.py` one on another machine.
 """
@@ -76,7 +76,7 @@ class Channel(Protocol):
 
         Raises:
             EOFError, OSError: when the engine has ended.
-            Exception: when what it sent is not a valid message.
+            Exception: when it sent an invalid message.
         """
         ...
 

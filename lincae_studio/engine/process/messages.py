@@ -89,7 +89,7 @@ class Offer(Struct, frozen=True, tag=True):
 
 
 class Item(Struct, frozen=True, tag=True):
-    """What `Need` asked for.
+    """An answer to `Need`.
 
     Attributes:
         name: its name in `Need`.

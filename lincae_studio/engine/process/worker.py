@@ -1,7 +1,7 @@
 """The engine process: renders requested chunks and sends them back, until its pipe closes.
 
 The main thread asks the window for chunks and renders them; a reader thread receives what the window sends. When the
-pipe closes, the window is gone, for whatever reason, and the process exits at once. It never writes to the console: it
+pipe closes, the window is gone, and the process exits at once. It never writes to the console: it
 reports a fatal error through the pipe. `run` is its entry point on the window's computer; `stdio.py` has that of an
 engine on another machine, which differs by what it is made from (`Parts`).
 """
@@ -68,7 +68,7 @@ PutArrays = Callable[[Sequence[Array]], tuple[int | None, list[bytes]]]
 
 @dataclass(frozen=True)
 class Parts:
-    """What differs between engines here and elsewhere.
+    """The parts that differ between engines here and elsewhere.
 
     Attributes:
         put: puts the arrays of a render.

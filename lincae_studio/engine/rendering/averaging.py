@@ -37,7 +37,7 @@ def other_seeds(chunk: Chunk, decodes: int) -> list[Chunk]:
 
 @dataclass(frozen=True)
 class Gain:
-    """What a mean gains, in dB.
+    """The gain of a mean, in dB.
 
     Attributes:
         one_db, mean_db: distance of one decode, and of the mean, from the dry mix, relative to that.

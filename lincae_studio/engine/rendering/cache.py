@@ -34,7 +34,7 @@ class LatentSource(Protocol):
 
 
 class _OnDisk:
-    """What both caches have in common: arrays on disk, or none if that is disabled or impossible."""
+    """The base of both caches: arrays on disk, or none if that is disabled or impossible."""
 
     def __init__(self, disk: DiskArrays | None) -> None:
         self._disk = disk

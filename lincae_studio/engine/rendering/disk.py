@@ -149,7 +149,7 @@ class _Writer:
         self._queue.join()
 
     def close(self) -> None:
-        """Write what is queued, and stop."""
+        """Write queued entries, and stop."""
         self._queue.put(None)
         self._thread.join()
         self._connection.close()

@@ -52,7 +52,7 @@ class DryMix:
     """The dry mix of one session; everything that does not depend on time is computed once."""
 
     def __init__(self, session: Session, reader: AudioReader, before: DryMix | None = None) -> None:
-        """`before`: the mix of an earlier session; what it computed for unchanged tracks is reused."""
+        """`before`: the mix of an earlier session; its results for unchanged tracks are reused."""
         self.channels = session.channels
         self.rate = session.rate
         self._master = master_of(session)

@@ -75,7 +75,7 @@ def mix_blocks(
 ) -> Iterator[tuple[int, Array]]:
     """Yield (chunk index, samples `(channels, n)`), which make up the mix from `begin` to `finish`, or to its end.
 
-    After the end of the plan, whatever the last chunk decodes to follows, then silence.
+    After the end of the plan comes the rest of the last decoded chunk, then silence.
     """
     finish = plan.length if finish is None else finish
     held: dict[int, Rendered] = {}

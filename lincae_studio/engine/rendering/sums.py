@@ -1,7 +1,8 @@
 """Sums the latents of many tracks: partial sums are cached, and an edit recomputes only those that it affects.
 
 The terms of a chunk fall into sixteen groups by the first digit of their keys. Each group is summed by itself, then the
-groups in order: a sum depends on nothing but its terms, so equal chunks are equal bit for bit, whatever came before.
+groups in order: a sum depends on nothing but its terms, so equal chunks are equal bit for bit, independent of earlier
+sums.
 """
 
 from __future__ import annotations

@@ -329,7 +329,7 @@ def _flag(value: bool) -> str:
 
 
 def _notes(session: Session) -> Iterator[str]:
-    """What gets lost, what matters most for the sound first."""
+    """What gets lost, most audible first."""
     yield f"other programs mix the audio directly: codec {session.codec}, seed and chunk settings are not written"
     subtracted = [f"“{track.name}”" for track in session.tracks if track.subtract]
     if subtracted:

@@ -54,7 +54,7 @@ def as_utf8(name: str) -> str:
 
 
 def spellings(path: str) -> list[str]:
-    """What a path may stand for, best first: it may be a file URL, or be escaped like one."""
+    """Possible spellings of a path, best first: it may be a file URL, or be escaped like one."""
     slashed = path.replace("\\", "/")
     if slashed[:5].lower() != "file:":
         return list(dict.fromkeys([slashed, unquote(slashed)]))

@@ -17,7 +17,7 @@ class FileRef(NamedTuple):
 
 
 class Stated(NamedTuple):
-    """What a project says about an audio file; 0 or less where it does not say, or nothing usable."""
+    """A project's statements about an audio file; 0 or less where it does not say, or nothing usable."""
 
     seconds: float
     sample_rate: float

@@ -129,7 +129,7 @@ def _limited(notes: list[str]) -> list[str]:
 
 
 def _stated(flat: Flat) -> dict[FileRef, Stated]:
-    """What the project says about its files; of a file without a length, that which its clips use."""
+    """The project's statements about its files; of a file without a length, that which its clips use."""
     used: dict[FileRef, float] = {}
     for piece in flat.pieces:
         used[piece.file] = max(used.get(piece.file, 0.0), piece.position + piece.end - piece.start)

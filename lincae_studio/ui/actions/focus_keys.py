@@ -40,7 +40,7 @@ _LIST_KEYS = (
 
 
 def belongs_to_focus(event: QEvent, focus: QWidget | None) -> bool:
-    """Whether a key is meant for the focused control: arrows move a slider or along a list, Space presses a button.
+    """Whether a key acts on the focused control: arrows move a slider or along a list, Space presses a button.
 
     Return ends typing in a field, opens an entry of a list, and lets a number be typed for a fader.
 

@@ -46,6 +46,6 @@ class RippleButton(QToolButton):
         self.setAccessibleName(_TEXTS[mode].removeprefix("● "))
         key = self._cycle.shortcut().toString()
         self.setToolTip(
-            "What follows clips or time that are deleted, trimmed, moved or pasted: nothing, what is later on the "
-            f"track, or what is later on all tracks{f' ({key})' if key else ''}"
+            "What moves along when clips or time are deleted, trimmed, moved or pasted: nothing, everything later on "
+            f"the track, or everything later on all tracks{f' ({key})' if key else ''}"
         )

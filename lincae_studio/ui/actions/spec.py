@@ -25,8 +25,8 @@ class ActionSpec:
         exclusive: whether only one action of its submenu is checked at a time.
         icon: name of a file in resources/icons, without its extension; empty for none.
         opens_section: whether a separator is above it in its menu.
-        contexts: what has it in its context menu.
-        context_only: whether it is in context menus only, since it acts on what was pressed.
+        contexts: the context menus that contain it.
+        context_only: whether it is only in context menus, since it acts on the clicked object.
         needs: what must exist for it to be enabled: "clips" any clip, "selection" selected clips, "time" selected time,
             "selected" either, "track" a selected track, "insert" such a one and an operator, "strip" a selected track
             or the master, "points" such a one with an envelope, "solos" any soloed

@@ -127,7 +127,7 @@ class ClipCommands(QObject):
         self._paste(self._place.sample, self._place.track)
 
     def on_paste_replace(self) -> None:
-        """Paste in place of what is there."""
+        """Paste, replacing what is there."""
         self._paste(None, None, "replace")
 
     def on_paste_insert(self) -> None:
@@ -294,7 +294,7 @@ class ClipCommands(QObject):
         return True
 
     def _copied_time(self, time: TimeRange) -> Clipboard | None:
-        """What is in selected time; None if that is nothing, which is said."""
+        """The content of the selected time; None if that is nothing, which is said."""
         try:
             return time_edits.copy(self._document.session, time)
         except EditError as error:
@@ -348,7 +348,7 @@ class ClipCommands(QObject):
             self._document.apply(text, lambda session: edit(session, clips))
 
     def _apply_new(self, text: str, done: str, edit: Callable[[Session], Session], count: int | None = None) -> None:
-        """Apply an edit that creates clips, select the new clips, and say what they lie over; `done`: “Pasted”.
+        """Apply an edit that creates clips, select the new clips, and report overlaps; `done`: “Pasted”.
 
         `count`: the number of new clips, if others may have been split before.
         """

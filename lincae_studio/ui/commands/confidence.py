@@ -1,4 +1,4 @@
-"""Shows by how much decodes from other seeds differ, after saying what that costs. Main thread."""
+"""Shows how much decodes from other seeds differ, after stating the cost. Main thread."""
 
 from __future__ import annotations
 

@@ -228,7 +228,7 @@ class Exporter(QObject):
 
 
 def _outcome(exported: Exported) -> str:
-    """What was exported, in words."""
+    """The result of an export, in words."""
     results = exported.results
     if not results:
         return f"Exported {', '.join(map(str, exported.latents))}"
@@ -254,7 +254,7 @@ def _outcome(exported: Exported) -> str:
 
 
 def _problems(results: Sequence[ExportResult]) -> Iterator[str]:
-    """What is not as it was asked for, in words, with remedies."""
+    """Deviations from the requested settings, in words, with remedies."""
     kept = [result for result in results if result.not_normalized]
     if kept:
         others = f"; nor {'was' if len(kept) == 2 else 'were'} {count_of(len(kept) - 1, 'other file')}"

@@ -51,7 +51,7 @@ class PanelFocus:
         return [*bars, self._timeline, self._timeline.master_strip, *views, *docks, self._window.statusBar()]
 
     def _stop_in(self, panel: QWidget) -> QWidget | None:
-        """What gets the focus when a panel does; None if nothing in it can have it."""
+        """The control that gets the focus when a panel does; None if nothing in it can have it."""
         last = panel.focusWidget()
         if last is not None and _can_focus(last) and self._panel_of(last, self._panels()) is panel:
             return last

@@ -66,7 +66,7 @@ class PanelCommands:
         }
 
     def dock(self, actions: Mapping[str, QAction]) -> None:
-        """Dock the panels; their actions show which are open, whoever opens and closes them."""
+        """Dock the panels; their actions always show which are open."""
         below, beside = Qt.DockWidgetArea.BottomDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
         for action, panel in self._panels.items():
             self._window.addDockWidget(below if panel in (self._clip_table, self._region_table) else beside, panel)

@@ -121,7 +121,7 @@ class ProcessCommands(QObject):
         def changed(session: Session) -> Session:
             after = edit(session, clips)
             if after == session:
-                raise EditError("the clips are processed like that already", "Undo takes it back")
+                raise EditError("the clips are already processed in this way", "Undo reverts it")
             return after
 
         self._document.apply(text, changed)

@@ -72,7 +72,7 @@ class SnapshotCommands(QObject):
             self.recall(self._panel.chosen)
 
     def recall(self, snapshot_id: int) -> None:
-        """Set the mixer as a snapshot has it; what was rendered of it before is heard at once."""
+        """Set the mixer as a snapshot has it; chunks that were rendered with it before are heard at once."""
         name = self._document.session.snapshot(snapshot_id).name
         self._document.apply(f"{RECALL}: {name}", lambda session: snapshots.recall(session, snapshot_id))
         self._note(snapshot_id)
@@ -138,6 +138,6 @@ class SnapshotCommands(QObject):
         self._latest = []
 
     def _note(self, snapshot_id: int) -> None:
-        """Remember what was stored or recalled last, and make it the current row."""
+        """Remember the snapshot stored or recalled last, and make it the current row."""
         self._latest = [snapshot_id, *(one for one in self._latest if one != snapshot_id)]
         self._panel.choose(snapshot_id)

@@ -26,7 +26,7 @@ _NOTHING = EditError(
 
 
 class TimeCommands(QObject):
-    """Selects time by keys, and edits what is in it; those for clips, too, are in `ClipCommands`."""
+    """Selects time by keys, and edits its content; those for clips, too, are in `ClipCommands`."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class TimeCommands(QObject):
 
     @property
     def ripple(self) -> Ripple:
-        """What follows an edit."""
+        """How clips after an edit move."""
         return self._preferences.value.ripple
 
     def on_extend_left(self) -> None:
@@ -74,13 +74,13 @@ class TimeCommands(QObject):
         self._extend(1)
 
     def on_start_at_playhead(self) -> None:
-        """Let the selected time start at the playhead, or select from there to the end of the session."""
+        """Start the selected time at the playhead, or select from there to the end of the session."""
         time, at = self._selection.time.value, self._transport.position
         end = time.end if time is not None and time.end > at else self._document.session.length
         self._select(at, end, time)
 
     def on_end_at_playhead(self) -> None:
-        """Let the selected time end at the playhead, or select from the start of the session to there."""
+        """End the selected time at the playhead, or select from the start of the session to there."""
         time, at = self._selection.time.value, self._transport.position
         self._select(time.start if time is not None and time.start < at else 0, at, time)
 
@@ -91,7 +91,7 @@ class TimeCommands(QObject):
             self._selection.time.set(time_edits.of_clips(session, clips))
 
     def on_clips_in_time(self) -> None:
-        """Select the clips of which a part is in the selected time."""
+        """Select the clips that overlap the selected time."""
         time = self._selection.time.value
         found = time_edits.clips_in(self._document.session, time) if time is not None else frozenset()
         if found:
@@ -120,7 +120,7 @@ class TimeCommands(QObject):
         self._apply("Fade to Selection", time_edits.fade)
 
     def on_insert(self) -> None:
-        """Insert as much silence as is selected, on its tracks, or on all of them."""
+        """Insert silence of the selected length, on the selected tracks or on all."""
 
         def edit(session: Session, time: TimeRange) -> Session:
             everywhere = self.ripple == "all" or time.tracks is None
@@ -134,7 +134,7 @@ class TimeCommands(QObject):
         self._preferences.set(ripple=modes[(modes.index(self.ripple) + 1) % len(modes)])
 
     def delete(self, text: str, mode: Ripple) -> None:
-        """Delete what is selected, clips or time."""
+        """Delete the selected clips or time."""
         clips = self._selection.clips
         if clips:
             self._document.apply(text, lambda session: ripple.remove_clips(session, clips, mode))

@@ -113,7 +113,7 @@ class ViewCommands(QObject):
         self._axis.zoom(factor, x if 0 <= x <= self._axis.width_px else self._axis.width_px / 2)
 
     def _showing(self, seconds: int) -> Callable[[], None]:
-        """Shows so much time around the playhead."""
+        """Shows this much time around the playhead."""
 
         def show() -> None:
             half = round(seconds * self._document.session.rate / 2)

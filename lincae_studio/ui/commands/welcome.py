@@ -110,7 +110,7 @@ class WelcomeCommands(QObject):
 
 
 def _codec_text() -> str:
-    ways = "Lin-CAE and others are downloaded, or imported from a folder."
+    ways = "Download Lin-CAE or another codec, or import one from a folder."
     if not (neural.torch_included() or neural.installed()):
         ways = f"Add Neural Codecs installs what they need, about {neural.download_mb():,} MB; then {ways}"
-    return f"Optional, since the built-in codecs work at once. {ways} Also in Session > Codec."
+    return f"Optional: the built-in codecs work without it. {ways} Also in Session > Codec."

@@ -57,7 +57,8 @@ class CheckDialog(ComparisonDialog):
         self.picture = ResidualPicture(self._document.session.rate, self)
         self.rows.insertWidget(self.rows.count() - 1, self.picture)
         self.residual_button = self.add_button(
-            "Make &Residual Track…", "Decode what the stems lack of the master to a file, and add it as a track"
+            "Make &Residual Track…",
+            "Decode the residual, what is in the master but not in the stems, to a file, and add it as a track",
         )
         self.report_button = self.add_button("&Save Report…", "Write the differences and the residual as CSV or HTML")
         self.residual_button.clicked.connect(self._on_residual)

@@ -103,7 +103,7 @@ class ImportDialog(QDialog):
 
     @property
     def values(self) -> dict[str, OptionValue]:
-        """What was entered, by the name of the option."""
+        """The entered values, by the name of the option."""
         return {name: read() for name, read in self._read.items()}
 
 

@@ -1,4 +1,4 @@
-"""What the dialogs that compare one track with all others have in common. Main thread; not modal."""
+"""The base of the dialogs that compare one track with all others. Main thread; not modal."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class ComparisonDialog(AnalysisDialog):
         self._rendering.update_plan()
         silent = [track.name for track in self._document.session.tracks if self._is_silent(track, {chosen, *others})]
         if silent:  # it would seem to be missing from the mix
-            self.say(f"The audio of {listed(silent)} is missing, or is not processed yet. Find it, or wait for it.")
+            self.say(f"The audio of {listed(silent)} is missing or still being processed. Find it, or wait for it.")
             return
         self.say("")
         self._compared = (chosen, *others)
@@ -128,7 +128,7 @@ class ComparisonDialog(AnalysisDialog):
         self.follow()
 
     def _as_compared(self) -> Session | None:
-        """What was, or would be, compared now; None if a track is gone."""
+        """The compared content, as it is now; None if a track is gone."""
         try:
             return plain(self._document.session, self._compared[0], self._compared[1:])
         except EditError:
@@ -140,7 +140,7 @@ class ComparisonDialog(AnalysisDialog):
         self._on_chosen()
 
     def _on_document_changed(self, *_: object) -> None:
-        """Follow the names of tracks; say if what was compared has changed since."""
+        """Follow the names of tracks; say if the compared content has changed since."""
         in_list = [self.track.itemData(number) for number in range(self.track.count())]
         if in_list != [track.id for track in self._document.session.tracks if track.clips]:
             self._fill_tracks()

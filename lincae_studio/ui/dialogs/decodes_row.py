@@ -14,13 +14,13 @@ from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.rendering.rendering import Rendering
 
 _TIP = (
-    "For codecs that decode from noise: decode each chunk from as many seeds, and write the mean. "
-    "By how much the mean is nearer to the dry mix is measured while exporting"
+    "For codecs that decode from noise: decode each chunk with this many seeds, and write the mean. "
+    "The export measures how much closer the mean is to the dry mix"
 )
 
 
 class DecodesRow(QWidget):
-    """A number, and what it comes to.
+    """A number, and the cost of that many decodes.
 
     Signals:
         changed: another number was chosen.

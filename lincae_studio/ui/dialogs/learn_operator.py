@@ -1,6 +1,7 @@
 """The window of *New Operator from Examples*: what a process does to latents, from clips before and after it.
 
-Main thread; not modal. What was learned is shown with its figures, and is added to the session only if it is accepted.
+Main thread; not modal. A learned operator is shown with its figures, and is added to the session only if it is
+accepted.
 """
 
 from __future__ import annotations
@@ -21,17 +22,16 @@ from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.rendering.analyses import Analyses
 
 _ABOUT = (
-    "Learns what an equaliser, a room or another linear process does, from the same audio before and after it: a "
-    "linear map of latents over channels and a few frames. A part of the example is held out, and the figure is of "
-    "that part. "
-    "An operator belongs to the codec that it was learned with."
+    "Learns what an equaliser, a room or another linear process does, from the same audio before and after it, as a "
+    "linear map of latents over channels and a few frames. Part of the example is held out, and R² is measured on it. "
+    "An operator works only with the codec that it was learned with."
 )
 
 _TOO_FEW = "Put the audio before the process on one track, and the audio after it on another."
 
 
 class LearnDialog(AnalysisDialog):
-    """Two clips or tracks to choose, the frames, a button that starts the job, and what was found."""
+    """Two clips or tracks to choose, the frames, a button that starts the job, and the result."""
 
     def __init__(self, analyses: Analyses) -> None:
         super().__init__(
@@ -52,17 +52,23 @@ class LearnDialog(AnalysisDialog):
         self.future = NumberField(0, MAX_REACH_FRAMES, self)
         self.past.setValue(4)
         self.future.setValue(2)
-        self.past.setToolTip("How many frames back a frame is made of: as long as the process rings, such as a room")
-        self.future.setToolTip("How many frames ahead a frame is made of: 1 or 2, as frames overlap")
+        self.past.setToolTip(
+            "How many earlier frames each frame is computed from: as long as the process rings, for example a room"
+        )
+        self.future.setToolTip("How many later frames each frame is computed from: 1 or 2, since frames overlap")
         self.ridge = QComboBox(self)
-        self.ridge.setToolTip("How strongly large weights are avoided; automatic: what explains most of another part")
+        self.ridge.setToolTip(
+            "How strongly large weights are penalised; automatic: the value that explains a separate part best"
+        )
         self.ridge.addItem("Automatic", None)
         for ridge in RIDGES:
             self.ridge.addItem(f"{ridge:g}", ridge)
         self.name = QLineEdit(self)
         self.name.setMaxLength(400)
         self.name.setPlaceholderText("Equaliser")
-        self.use_button = self.add_button("&Add Operator", "Add it to the session, to choose it as an insert of tracks")
+        self.use_button = self.add_button(
+            "&Add Operator", "Add it to the session, so that tracks can use it as an insert"
+        )
         self.use_button.clicked.connect(self._on_add)
         self._lay_out()
         for box in (self.before, self.after):
@@ -85,7 +91,7 @@ class LearnDialog(AnalysisDialog):
         past, future, ridge = self.past.whole, self.future.whole, self.ridge.currentData()
         pair = example(session, self.before.currentData(), self.after.currentData())
         if not all(rendering.readable(media.digest) for media in pair.media):
-            self.say("The audio of a clip is missing, or is not processed yet. Find it, or wait for it.")
+            self.say("The audio of a clip is missing or still being processed. Find it, or wait for it.")
             return
         codec = self._codec
         self.start(
@@ -149,7 +155,7 @@ class LearnDialog(AnalysisDialog):
         self.after.setCurrentIndex(min(first + 1, len(tracks) - 1))
 
     def _problem(self) -> str:
-        """Why nothing can be learned from what is chosen; empty if it can."""
+        """Why nothing can be learned from the choice; empty if it can."""
         if self.before.count() < 2:
             return _TOO_FEW
         try:
@@ -171,7 +177,7 @@ class LearnDialog(AnalysisDialog):
             self.say(self._problem())
             return
         self.fill(band_texts(result.operator))
-        made = f"Each channel is made of {channels_text(result.operator)}; ridge {result.ridge:g}."
+        made = f"Each channel is computed from {channels_text(result.operator)}; ridge {result.ridge:g}."
         self.say(" ".join([verdict(result), *notes(result, self._codec), *([made] if accepted else [])]))
         if accepted:
             self.name.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -186,7 +192,7 @@ class LearnDialog(AnalysisDialog):
             self.say(f"Added. Choose it as the insert of a track, with its fx button or in Track > Insert: {name}.")
 
     def _on_changed(self, *_: object) -> None:
-        """Another example, or other frames: what was learned is not of these."""
+        """Another example, or other frames: the learned operator is not of these."""
         self.show_result(None)
 
     def _on_document_changed(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""What the level of an export will be: measures the audio in a job, and says what the chosen level makes of it.
+"""The expected level of an export: measures the audio in a job, and describes the effect of the chosen level.
 
 Main thread, except for the job.
 """
@@ -60,7 +60,7 @@ class LevelEstimate(GrowingLabel):
         rendering.chunk_changed.connect(self._on_chunk_changed)
 
     def update_for(self, settings: ExportSettings, span: tuple[int, int] | None) -> None:
-        """Show what these settings come to, after measuring what is not known yet. `span`: samples, None if invalid."""
+        """Show the expected result of these settings, measured if necessary. `span`: samples, None if invalid."""
         self._settings, self._span = settings, span
         changed = settings.level.normalize != "none" or settings.level.limiter
         content = next((one for one in settings.contents if one != "latents"), None)
@@ -82,7 +82,7 @@ class LevelEstimate(GrowingLabel):
         return self._running is not None
 
     def stop(self) -> None:
-        """Cancel measuring, and forget what was measured."""
+        """Cancel measuring, and forget its results."""
         self._running = None
         self._jobs.abandon()
         self._chosen, self._source, self._waiting = (), None, False
@@ -112,7 +112,7 @@ class LevelEstimate(GrowingLabel):
         return Source(read, converter, start, end, dry.rate)
 
     def _go_on(self) -> None:
-        """Say what is known, and measure what is not."""
+        """Show known levels, and measure the others."""
         source, levels, level = self._source, self._levels, self._settings.level
         assert source is not None
         if levels is None:
@@ -128,7 +128,7 @@ class LevelEstimate(GrowingLabel):
         if self._settings.decodes > 1 and self._rendering.plan.codec.stochastic:
             reasons.append("of one decode")
         if self._settings.format.rate_of(self._rendering.session.rate) < self._rendering.session.rate:
-            reasons.append("before the change of the sample rate")
+            reasons.append("before sample rate conversion")
         if len({*self._settings.contents} - {"latents"}) > 1:
             reasons.append("of the first file")
         text = expected(levels, self._settings, self._limited)
@@ -172,7 +172,7 @@ def _difference(reader: MixReader, dry: DryMix) -> Read:
 
 
 def expected(levels: Levels, settings: ExportSettings, reached: Limited | None = None) -> str:
-    """What becomes of audio with these levels, in one or two sentences.
+    """The expected result for audio with these levels, in one or two sentences.
 
     Args:
         reached: what the limiter reaches, if the loudness is limited and that is known.
@@ -197,7 +197,7 @@ def expected(levels: Levels, settings: ExportSettings, reached: Limited | None =
     if level.normalize == "peak":
         return f"Expected: true peak {ceiling}, level changed by {gain:+.1f} dB; {_limiting(over)}."
     if reached is None:
-        return f"Expected: true peak {ceiling}; trying out which loudness the limiter reaches…"
+        return f"Expected: true peak {ceiling}; measuring which loudness the limiter reaches…"
     text = f"Expected: {reached.loudness:.1f} LUFS"
     missed = level.target_db - reached.loudness
     if missed > TOLERANCE_DB:

@@ -51,7 +51,7 @@ class Page:
 
     @cached_property
     def searched(self) -> str:
-        """What is shown, in lower case: without Markdown's signs, and with paragraphs as one line."""
+        """The text as it is shown, in lower case: without Markdown's signs, and with paragraphs as one line."""
         document = QTextDocument()
         document.setMarkdown(self.text)
         return document.toPlainText().lower()

@@ -22,8 +22,8 @@ from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.rendering.analyses import Analyses
 
 _ABOUT = (
-    "Finds how loud each other track, and where in stereo, is in the reference at each time, by least squares on their "
-    "latents. Nothing is decoded. Applying it sets faders, pans and envelopes, and mutes the reference."
+    "Finds the level and stereo position of every other track in the reference over time, by least squares on latents; "
+    "nothing is decoded. Applying the result sets faders, pans and envelopes, and mutes the reference."
 )
 
 
@@ -43,7 +43,9 @@ class MatchDialog(ComparisonDialog):
         self.smoothing = NumberField(0.0, MAX_SMOOTHING_S, self, decimals=2, suffix=" s", name="Smoothing")
         self.smoothing.setSingleStep(0.1)
         self.smoothing.setValue(SMOOTHING_S)
-        self.smoothing.setToolTip("How slowly levels follow the reference: longer is steadier, with fewer points")
+        self.smoothing.setToolTip(
+            "Time constant with which levels follow the reference: longer is steadier, with fewer points"
+        )
         label = QLabel("&Smoothing", self)
         label.setBuddy(self.smoothing)
         place = self.top.indexOf(self.run_button)

@@ -1,7 +1,7 @@
 """The dialog that takes a stem out of a mix: finds it, lets the user see and hear the rest, and makes one edit.
 
-Main thread. The preview is the edit itself, as a step that is still being merged, like a fader that is still held: what
-is not taken out in the end leaves no trace.
+Main thread. The preview is the edit itself, as a step that is still being merged, like a fader that is still held: a
+preview that is not applied leaves no trace.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class MinusOneDialog(QDialog):
         self.match: StemMatch | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"Take “{in_title(self._name)}” out of the mix")
-        name = "How far the stem is looked for"
+        name = "How far to search for the stem"
         self.reach = NumberField(0.0, _FARTHEST_S, self, decimals=2, suffix=" s", name=name)
         self.reach.setSingleStep(0.5)
         self.reach.setValue(1.0)
@@ -192,7 +192,7 @@ class MinusOneDialog(QDialog):
         self.found["lag"].setText(f"{abs(samples)} {unit} ({milliseconds:.1f} ms) {where}" if samples else "aligned")
         sure = "certain" if match.steady else "likely" if match.found else "uncertain"
         self.found["certainty"].setText(sure)
-        self.found["certainty"].setToolTip(f"By the place alone: {100 * match.lag.certainty:.0f} %")
+        self.found["certainty"].setToolTip(f"By the position alone: {100 * match.lag.certainty:.0f} %")
         inverted = ", polarity inverted" if match.gain < 0.0 else ""
         spread = f", varying by ±{match.spread_db:.1f} dB" if match.spread_db >= 0.05 else ", constant"
         self.found["gain"].setText(f"{format_db(abs(match.gain))}{inverted}{spread}")
@@ -304,7 +304,7 @@ class MinusOneDialog(QDialog):
 
 
 def _remaining(change_db: float) -> str:
-    """What is left of the mix, in words; `change_db`: its level relative to the mix."""
+    """The remaining mix, in words; `change_db`: its level relative to the mix."""
     if change_db < -_SILENT_DB:
         return "nothing: the stem is the whole mix"
     if change_db > _EQUAL_DB:

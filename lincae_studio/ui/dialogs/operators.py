@@ -34,8 +34,8 @@ from lincae_studio.ui.rendering.analyses import Analyses
 _COLUMNS = ("Name", "Codec", "Held-out R²", "Frames", "Channels", "Insert of")
 
 _ABOUT = (
-    "Operators are learned from examples, and are inserts of tracks: they are applied to the latents of a track’s "
-    "clips, before its fader. The dry mix is without them. With another codec they are kept, and not applied."
+    "Operators are learned from examples and used as inserts of tracks: they are applied to the latents of a track’s "
+    "clips, before its fader. The dry mix does not include them. With another codec they are kept but not applied."
 )
 
 _FILTER = f"Operators (*{SUFFIX})"
@@ -67,7 +67,7 @@ class OperatorsDialog(QDialog):
         self.import_button = self._button("&Import…", "Add an operator from a file")
         self.export_button = self._button("&Export…", "Write the selected operator to a file")
         self.rename_button = self._button("&Rename", "Rename the selected operator")
-        self.delete_button = self._button("&Delete", "Delete the selected operator, also as insert of tracks")
+        self.delete_button = self._button("&Delete", "Delete the selected operator and remove it from all tracks")
         self.buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
         text = GrowingLabel(_ABOUT, self)
         theme.dim(text)
@@ -179,7 +179,7 @@ class OperatorsDialog(QDialog):
         except StudioError as error:
             self._messages.error(error)
         else:
-            self.message.setText(shown(f"Written: {path}"))
+            self.message.setText(shown(f"Saved {path}"))
 
 
 def _texts(operator: Operator, session: Session) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ class _Ask(QDialog):
 
 
 class NormaliseDialog(_Ask):
-    """Which level of each clip is set, and to what."""
+    """The kind of level to set for each clip, and its target."""
 
     def __init__(self, parent: QWidget) -> None:
         text = "Sets the gain of each selected clip. Its audio stays as it is, and nothing is encoded again."
@@ -86,7 +86,7 @@ class NormaliseDialog(_Ask):
 
 
 class TrimSilenceDialog(_Ask):
-    """What counts as silence, and how much of it stays."""
+    """The threshold of silence, and how much of it stays."""
 
     def __init__(self, parent: QWidget) -> None:
         text = "Trims the start and the end of each selected clip to where it is louder than the threshold."

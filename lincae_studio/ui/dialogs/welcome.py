@@ -1,4 +1,4 @@
-"""What is shown at the first start, over the empty window: how to begin, and which keys to use. Main thread."""
+"""The welcome of the first start, over the empty window: how to begin, and which keys to use. Main thread."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Welcome(QFrame):
         self._fit()
 
     def _stops(self) -> list[QWidget]:
-        """What Tab reaches, in order."""
+        """The controls that Tab reaches, in order."""
         return [*(control for control, _ in self._rows), self.close_button]
 
     def _button(self, text: str) -> QPushButton:

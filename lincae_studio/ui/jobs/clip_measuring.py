@@ -1,4 +1,4 @@
-"""Measures clips in a job, then makes one edit from what was found. Main thread, except for the work of the job."""
+"""Measures clips in a job, then makes one edit from the results. Main thread, except for the work of the job."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class Measured:
-    """What was found out about clips, by their ids, and why nothing could be about others."""
+    """Measurements of clips, by their ids, and the problems with others."""
 
     values: Mapping[int, Any]
     problems: tuple[str, ...]

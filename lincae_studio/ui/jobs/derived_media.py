@@ -22,7 +22,7 @@ class DerivedMedia(QObject):
     """Looks at the document's media whenever they change.
 
     Attributes:
-        making: digests of what is being made; clips that play it are silent until then.
+        making: digests of the media being made; clips that play it are silent until then.
 
     Signals:
         making_changed: `making` has changed.

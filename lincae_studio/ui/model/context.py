@@ -1,4 +1,4 @@
-"""What a context menu was opened on. Main thread; not part of the document."""
+"""The object on which a context menu was opened. Main thread; not part of the document."""
 
 from __future__ import annotations
 

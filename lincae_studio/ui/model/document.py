@@ -27,7 +27,7 @@ class Document(QObject):
         changed: the session has a new value; `continuous` (bool): one of a series of edits, as while dragging a fader.
         state_changed: the undo and redo texts, the modified flag or the file name may have changed.
         refused: an edit was refused (the `EditError`).
-        merge_ended: the next edit is a new step, whatever its merge key: a fader was released, or has paused.
+        merge_ended: the next edit is a new step, regardless of its merge key: a fader was released, or has paused.
         replaced: another document was opened; emitted before `changed`.
         saved: the document was written to its file.
     """
@@ -73,7 +73,7 @@ class Document(QObject):
 
     @property
     def undo_name(self) -> str | None:
-        """What Undo would undo, for people: “Drums: pan L45”."""
+        """The edit that Undo would undo, in words: “Drums: pan L45”."""
         return self._history.undo_name
 
     @property
@@ -87,7 +87,7 @@ class Document(QObject):
 
     @property
     def given_title(self) -> str:
-        """The title for the tags of files; empty if nobody has named the document yet."""
+        """The title for the tags of files; empty if the document has no name yet."""
         return "" if self._path is None and is_untitled(self._name) else self.title
 
     def apply(self, text: str, edit: Callable[[Session], Session], merge_key: str | None = None) -> bool:

@@ -1,4 +1,4 @@
-"""Which widget the mouse wheel belongs to: a turn that begins as scrolling stays scrolling. Main thread."""
+"""The widget that the mouse wheel acts on: a turn that begins as scrolling stays scrolling. Main thread."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Scrolling:
 
 
 class WheelNeedsFocus(QObject):
-    """Keeps the wheel from changing what it only passes over: combo boxes, numbers and sliders need the focus first.
+    """Keeps the wheel from changing controls that only pass under the pointer: combo boxes, numbers and sliders need
+    the focus first.
 
     Without it, the wheel scrolls what they are in.
     """

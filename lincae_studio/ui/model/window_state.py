@@ -59,7 +59,7 @@ class Remembered(Struct, frozen=True, kw_only=True):
 
 
 class Panes(Protocol):
-    """What has heights to remember."""
+    """A splitter whose heights are remembered."""
 
     heights: dict[str, int]
     tracks_share: float
@@ -136,7 +136,7 @@ def resize_on_screen(dialog: QWidget, width: int, height: int) -> None:
 
 
 def fitted(place: QRect, screens: Sequence[QRect], frame: QMargins) -> QRect:
-    """Where to put a window so that it is on one screen whole, with its frame.
+    """The position of a window at which all of it, with its frame, is on one screen.
 
     Args:
         place: where the window was, without its frame.

@@ -33,7 +33,7 @@ class Message:
         details: a longer text, shown on request.
         button: text and action of a button that offers a remedy.
         topic: what it is about, if later messages can replace it, or it can be over; else empty.
-        passing: it needs no response, whatever its kind: nothing has changed, and one sees why by trying again.
+        passing: it needs no response, regardless of its kind: nothing has changed, and trying again shows it again.
     """
 
     kind: Kind
@@ -129,7 +129,7 @@ class MessageCard(QFrame):
     def event(self, event: QEvent) -> bool:
         override = event.type() is QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
         if override and event.key() == Qt.Key.Key_Escape:  # type: ignore[attr-defined]
-            event.accept()  # it dismisses the message, whatever else it is a shortcut for
+            event.accept()  # it dismisses the message, even if it is also a shortcut
             return True
         return super().event(event)
 

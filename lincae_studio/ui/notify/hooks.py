@@ -1,4 +1,4 @@
-"""The exception hooks: what nobody caught becomes a message, not a line on a console that nobody sees. Any thread."""
+"""The exception hooks: uncaught exceptions become messages, not lines on a console out of sight. Any thread."""
 
 from __future__ import annotations
 

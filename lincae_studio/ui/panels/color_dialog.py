@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QColorDialog, QWidget
 
 from lincae_studio.session.model import TRACK_COLORS
 
-#: A custom colour that nobody has chosen yet.
+#: A custom colour that has not been chosen yet.
 _UNUSED = QColor("white")
 
 

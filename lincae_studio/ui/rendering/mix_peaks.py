@@ -187,7 +187,7 @@ class DryPeaks(QObject):
         return chunk is not None and self.peaks.shows(chunk)
 
     def readable(self, samples: float) -> bool:
-        """Whether the dry mix of a view with so many samples can be read while drawing."""
+        """Whether the dry mix of a view of this many samples can be read while drawing."""
         return samples * self._rendering.dry.tracks <= _READ_AT_ONCE
 
     def forget(self) -> None:

@@ -1,4 +1,4 @@
-"""What an empty session shows instead of tracks. Main thread."""
+"""The hint that an empty session shows instead of tracks. Main thread."""
 
 from __future__ import annotations
 

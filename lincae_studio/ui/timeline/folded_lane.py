@@ -18,7 +18,7 @@ _HEARD, _SILENT = 150, 45
 
 
 def folded_looks(session: Session, group: Track) -> tuple[object, ...]:
-    """What the lane of a folded group is painted from."""
+    """The values from which the lane of a folded group is painted."""
     return tuple((track.clips, track.color, session.audible(track)) for track in _inside(session, group))
 
 

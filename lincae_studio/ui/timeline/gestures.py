@@ -207,7 +207,7 @@ class FadeClip:
 
 
 class ClipGain:
-    """Drag a clip's gain line up or down, and the gains of other clips by as much."""
+    """Drag a clip's gain line up or down, and change the gains of other clips by the same amount."""
 
     def __init__(self, session: Session, clip_id: int, height_px: float, clip_ids: frozenset[int]) -> None:
         self._ids = clip_ids | {clip_id}

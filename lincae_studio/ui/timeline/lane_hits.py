@@ -108,7 +108,7 @@ class LaneHits:
         return None if begin is None else lambda _: begin()
 
     def clip_gesture(self, zone: ClipZone, clip: Clip, modifiers: Qt.KeyboardModifier) -> Callable[[QPointF], Gesture]:
-        """What makes the gesture of a press on a zone of a selected clip, given the first movement of the mouse."""
+        """Makes the gesture for a press on a zone of a selected clip, given the first movement of the mouse."""
         session, selected = self._document.session, self._selection.clips
         edge = zone in (ClipZone.START, ClipZone.END)
         if modifiers & Qt.KeyboardModifier.AltModifier and edge:
@@ -129,7 +129,7 @@ class LaneHits:
         if zone is ClipZone.GAIN:
             position = session.tracks.index(session.track_of(clip.id))
             height = self.rect(clip, position).height()
-            # A drag that begins sideways is meant to move the clip.
+            # A drag that begins sideways moves the clip.
             return lambda moved: (
                 ClipGain(session, clip.id, height, selected) if abs(moved.y()) > abs(moved.x()) else move_clips()
             )

@@ -66,7 +66,7 @@ class LinearityStrip(TimeCanvas):
             chunk = self._rendering.plan.chunks.get(index)
             text = "" if value is None else f"Chunk {index}: residual between latent and dry mix {value:.1f} dB"
             if chunk is not None and chunk.edited:
-                text = f"Chunk {index} has regions of latents, and is not compared with the dry mix"
+                text = f"Chunk {index} has regions or inserts, and is not compared with the dry mix"
             QToolTip.showText(event.globalPos(), text, self)
             return True
         return super().event(event)

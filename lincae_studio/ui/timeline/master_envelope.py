@@ -28,7 +28,7 @@ from lincae_studio.ui.timeline.hint import paint_hint
 
 
 def morph_text(session: Session, morph: Morph) -> str:
-    """What a morph does, in a few words."""
+    """A morph in a few words."""
     first, second = (shown(session.snapshot(one).name) for one in (morph.first, morph.second))
     return f"morph: crossfade of the mixes {first} (0 %) and {second} (100 %){'' if morph.on else ', off'}"
 
@@ -65,7 +65,7 @@ class MasterEnvelope(QObject):
 
     @property
     def kind(self) -> Kind | None:
-        """What is shown."""
+        """The envelope or line that is shown."""
         return self._envelopes.of(MASTER)
 
     def paint(self, painter: QPainter) -> None:

@@ -34,7 +34,7 @@ class _Drag:
 class SessionOverview(QWidget):
     """Draws the clips of all tracks, as thin as they must be. They are painted again when clips change, not to scroll.
 
-    Drag the frame to scroll, its sides to zoom; a press beside it goes there. Escape gives back the view.
+    Drag the frame to scroll, its sides to zoom; a press beside it goes there. Escape restores the view.
     """
 
     def __init__(self, axis: TimeAxis, document: Document, parent: QWidget) -> None:
@@ -56,7 +56,7 @@ class SessionOverview(QWidget):
 
     @property
     def frame(self) -> QRectF:
-        """Where the visible part is."""
+        """The rectangle of the visible part."""
         left, right = self._x_of(self._axis.start), self._x_of(self._axis.start + self._axis.visible_samples)
         return QRectF(left, 0.5, max(2.0, right - left), self.height() - 1.0)
 
@@ -75,7 +75,7 @@ class SessionOverview(QWidget):
 
     @property
     def _samples(self) -> float:
-        """What is shown across the width."""
+        """The number of samples across the width."""
         return max(1.0, self._axis.length, self._axis.start + self._axis.visible_samples)
 
     def _x_of(self, sample: float) -> float:
@@ -105,7 +105,7 @@ class SessionOverview(QWidget):
             self.update()
 
     def _looks(self) -> tuple[object, ...]:
-        """What the content is painted from."""
+        """The values from which the content is painted."""
         tracks = self._document.session.tracks
         return self._samples, self.size(), tuple((id(track.clips), track.color) for track in tracks)
 

@@ -56,7 +56,7 @@ class _Border(QSplitterHandle):
 class PaneSplitter(QSplitter):
     """The tracks on top; below them panes with names, each with the height that the user last gave it.
 
-    What is too high for the window is made lower, all panes in proportion, and gets its height back when there is room.
+    Panes that are too high for the window shrink in proportion, and get their heights back when there is room.
 
     Attributes:
         heights: chosen heights in pixels by name, also of panes that are not open.
@@ -88,7 +88,7 @@ class PaneSplitter(QSplitter):
         self.share_out()
 
     def set_heights(self, heights: Mapping[str, int], tracks_share: float) -> None:
-        """Restore what was chosen before."""
+        """Restore the heights chosen before."""
         self.heights = dict(heights)
         self.tracks_share = tracks_share
         self.share_out()

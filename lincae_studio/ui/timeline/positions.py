@@ -47,7 +47,7 @@ class Units:
 def parse_position(text: str, units: Units, now: int) -> int:
     """The sample of a typed position; with a sign in front, as in +5 or -1:00, it is counted from `now`.
 
-    `1:02.5`, `62.5 s` and `500 ms` are times whatever the unit of the ruler is; `bar 5`, `44100 samples` and `frame 12`
+    `1:02.5`, `62.5 s` and `500 ms` are times with any unit of the ruler; `bar 5`, `44100 samples` and `frame 12`
     name another unit. Positions before the start become the start.
 
     Raises:

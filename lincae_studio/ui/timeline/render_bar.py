@@ -93,7 +93,7 @@ class RenderBar(TimeCanvas):
         self.invalidate(self._cell(index, index, gap=False).toAlignedRect().adjusted(-1, -1, 1, 1))
 
     def describe(self, x_px: float) -> str:
-        """What the tooltip says of the chunk at a place; "" behind the last one."""
+        """The tooltip of the chunk at a place; "" behind the last one."""
         plan = self._rendering.plan
         index = plan.grid.owner(self.axis.sample_at(x_px))
         if index >= len(plan.chunks):

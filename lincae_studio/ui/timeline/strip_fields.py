@@ -61,12 +61,12 @@ class _Field(QLineEdit):
                 self.selectAll()
 
     def restore(self) -> None:
-        """Show the document's value in place of what was typed."""
+        """Show the document's value instead of the typed text."""
         self.setText(self._value)
         self.setCursorPosition(0)
 
     def cancel(self) -> None:
-        """Discard what was typed and return the keyboard to the window."""
+        """Discard the typed text and return the keyboard to the window."""
         self.restore()
         self.clearFocus()
 
@@ -76,7 +76,7 @@ class _Field(QLineEdit):
         return not self.isModified() and (event.matches(undo) or event.matches(redo))
 
     def accept(self) -> bool:
-        """Apply what was typed, if anything; False if it was refused."""
+        """Apply the typed text, if any; False if it was refused."""
         text = self.text()
         if self.isModified() and text != self._value:
             self.setModified(False)
@@ -179,7 +179,7 @@ class NameField(_Field):
 class ValueField(_Field):
     """A number with its unit. The first click selects all of it, the next one places the cursor.
 
-    What cannot be read stays in the field, selected, until it is corrected or the focus leaves.
+    Invalid text stays in the field, selected, until it is corrected or the focus leaves.
 
     Signals:
         entered: the value that was typed.

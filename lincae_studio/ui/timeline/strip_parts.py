@@ -1,4 +1,4 @@
-"""What the strips of tracks and of the master share: buttons, and sliders joined with the fields of their values."""
+"""Shared by the strips of tracks and of the master: buttons, and sliders joined with the fields of their values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lincae_studio.ui.timeline.strip import GainFader, PanSlider
 from lincae_studio.ui.timeline.strip_fields import ValueField
 
 #: Why the controls of a strip are disabled.
-MORPH_TIP = "A morph is on: the strip is that of its snapshots, and these are the values when it is off"
+MORPH_TIP = "A morph controls this strip; these values apply when it is off"
 
 
 def toggle(role: str, text: str, tip: str, parent: QWidget) -> QToolButton:

@@ -20,7 +20,7 @@ END_PX = 5
 
 
 class TimeDrag:
-    """A drag that selects time, at once; `cancel` gives back what was selected before."""
+    """A drag that selects time, at once; `cancel` restores the earlier selection."""
 
     def __init__(
         self,
@@ -73,12 +73,12 @@ class TimeDrag:
         self._selection.set(TimeRange((*kept, *spans), tracks), (self._fixed, end), rows)
 
     def cancel(self) -> None:
-        """Select what was selected before."""
+        """Restore the earlier selection."""
         self._selection.set(*self._before)
 
     @property
     def hint(self) -> str:
-        """What is selected, in words."""
+        """The selection, in words."""
         return described(self._session, self._selection.value)
 
 

@@ -55,8 +55,8 @@ _Sweep = Callable[[Session, tuple[int, ...], int, float, Session], Session]
 class TrackHeader(QWidget):
     """The header of one track at a time. It shows the document and makes edits; it stores no values of its own.
 
-    If its track is one of several selected ones, its controls change all of them: faders and pans by as much, buttons
-    and typed values to the same.
+    If its track is one of several selected ones, its controls change all of them: faders and pans by the same amount,
+    buttons and typed values to the same state.
 
     Signals:
         dragged: the header is being dragged by its background: the track's id, and in the column the places of the
@@ -108,7 +108,7 @@ class TrackHeader(QWidget):
         self.fold.setCheckable(False)
         self.fold.setFixedWidth(18)
         self.lock = LockBadge(self)
-        self.lock.setToolTip("Locked: no edit changes its clips, envelopes and regions")
+        self.lock.setToolTip("Locked: its clips, envelopes and regions cannot be edited")
         self.name = NameField(self)
         self.name.setObjectName("name")
         self.gain = GainFader("Gain", self, scrolling)
@@ -401,7 +401,7 @@ class TrackHeader(QWidget):
         self.drag_ended.emit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Show what has room."""
+        """Show the controls that fit."""
         height = self.height()
         for row, least in ((self._gain_row, _GAIN_FROM_PX), (self._pan_row, _PAN_FROM_PX)):
             for widget in row:

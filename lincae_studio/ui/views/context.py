@@ -1,4 +1,4 @@
-"""What a view can read and do."""
+"""The interface that a view can use."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class HeatmapPlot(ChunkPicture):
     def __init__(
         self, context: ViewContext, source: ChunkSource, owner: Callable[[], int | None], parent: QWidget | None = None
     ) -> None:
-        """`owner`: returns the id of what is shown, whose regions can be edited; None if they cannot."""
+        """`owner`: returns the id of the shown object whose regions can be edited; None if they cannot."""
         super().__init__(context.axis, context.rendering, source, "Latents, channel over time", parent)
         #: The energy of each channel in view, with the keys of the chunks that it is of.
         self._shares: tuple[object, Vector] = (None, np.zeros(source.rows))
@@ -80,13 +80,13 @@ class HeatmapPlot(ChunkPicture):
         return float(self._rendering.plan.grid.hop)
 
     def fix_level(self, level: float | None) -> None:
-        """Keep the colour range about this half range, whatever is shown; None for the automatic one."""
+        """Keep the colour range at ± this level; None for the automatic one."""
         self._fixed_level = level
         self.follow_levels()
 
     @property
     def auto_level(self) -> float:
-        """Half range of the colours that suits what was shown so far."""
+        """Half the colour range that suits the latents shown so far."""
         return self._auto_level or 1.0
 
     def set_scale(self, scale: float) -> None:
@@ -223,7 +223,7 @@ class HeatmapPanel(QWidget):
         self.range_slider.setToolTip("Colour range of the heatmap")
         self.range_slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.fixed = QCheckBox("Fi&xed", self)
-        self.fixed.setToolTip("Keep these colours whatever is shown, so that before and after can be compared")
+        self.fixed.setToolTip("Keep this colour range, so that you can compare before and after")
         self.fixed.setAccessibleName("Fix the colour range of the heatmap")
         self.fixed.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         remembered = context.preferences.value.heatmap_level
@@ -316,7 +316,7 @@ class HeatmapPanel(QWidget):
             self._show_facts()
 
     def _owner(self) -> int | None:
-        """The id of what is shown, if regions can be edited there: in the order of channels, and no difference."""
+        """The id of the shown object, if its regions can be edited: in the order of channels, and no difference."""
         shown, subtracted = self._shown
         if subtracted != NOTHING or self.order.currentData() != "index":
             return None
@@ -327,7 +327,7 @@ class HeatmapPanel(QWidget):
         return owner if known else None
 
     def _follow_selection(self) -> None:
-        """Follow the selection, but do not sum again if it does not affect what is shown."""
+        """Follow the selection, but sum again only if it affects the picture."""
         if self._selected() != self._resolved:
             self._show()
 
@@ -363,7 +363,7 @@ class HeatmapPanel(QWidget):
         elif self._owner() is not None:
             text += ". Drag to select channels and time"
         else:
-            text += ". Regions can be edited in the order of channel numbers, and not in a difference or residual"
+            text += ". To edit regions, order the channels by number and show no difference or residual"
         self._info.setText(shown(text))
 
     def _on_hovered(self, text: str) -> None:  # in place of the facts: the column never gets a scroll bar of it

@@ -12,7 +12,7 @@ from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.sources import ChunkSource, ExcerptSource, MixSource
 
-#: Latents that are shown or subtracted: a kind, and the id of a track if a specific one is meant.
+#: Latents that are shown or subtracted: a kind, and the id of a track for a specific one.
 LatentChoice = tuple[str, int]
 
 MIX: LatentChoice = ("mix", 0)
@@ -23,14 +23,14 @@ _NO_RESIDUAL = "There is none yet: choose Session > Check Against Master first"
 
 
 class LatentChoices:
-    """What can be chosen now, by the tracks, the selection and the last check of a session."""
+    """The current choices, by the tracks, the selection and the last check of a session."""
 
     def __init__(self, context: ViewContext) -> None:
         self._context = context
         self._listed: tuple[object, ...] = ()
 
     def fill(self, box: QComboBox, *, nothing: bool) -> None:
-        """List the choices, keeping the current one if it still exists; what is not available says why."""
+        """List the choices, keeping the current one if it still exists; entries that are not available say why."""
         session, master = self._context.document.session, self._context.last_check.master
         of = "of a check" if master is None else f"of the check of “{session.track(master).name}”"
         choices = [("nothing", NOTHING)] if nothing else []
@@ -61,7 +61,7 @@ class LatentChoices:
         return True
 
     def id_of(self, choice: LatentChoice) -> int | None:
-        """The id of the track or clip that is meant, or None."""
+        """The id of the chosen track or clip, or None."""
         kind, named = choice
         if kind == "track":
             return named or self._context.selection.track
@@ -73,11 +73,11 @@ class LatentChoices:
         if choice[0] in ("track", "clip") and self.id_of(choice) is None:
             return "No track is selected" if choice[0] == "track" else "Select one clip to see its latents"
         if choice == RESIDUAL and self._context.last_check.master is None:
-            return "There is no residual any more: what was compared has changed. Check it again"
+            return "The residual is out of date, since compared clips have changed. Run the check again"
         return ""
 
     def source_of(self, choice: LatentChoice, parent: QObject) -> ChunkSource:
-        """The source of what is chosen, as it is now."""
+        """The source of the current choice."""
         rendering, document, last_check = self._context.rendering, self._context.document, self._context.last_check
         if choice == MIX:
             return MixSource(rendering, parent)
@@ -98,6 +98,6 @@ class LatentChoices:
 
 
 def chosen_in(box: QComboBox) -> LatentChoice | None:
-    """What is chosen in a box, or None while it is empty."""
+    """The choice in a box, or None while it is empty."""
     data = box.currentData()
     return (data[0], data[1]) if data is not None else None

@@ -41,7 +41,7 @@ MEASURES = (("residual", "latent − dry"), ("sum", "D(Σ) − Σ D"), ("floor",
 _COMPARISONS = {
     "residual": "Against the true mix: the latent mix compared with the dry mix, the plain sum of the clips.",
     "sum": "Decodes against decodes: the decoded sum compared with the sum of decoded clips. "
-    "A codec that decodes everything to next to nothing would be perfect here: read latent − dry first.",
+    "A codec that decodes everything to near silence would score perfectly: read latent − dry first.",
     "floor": "Decodes against decodes: the change caused by another seed of the decoder's noise.",
 }
 

@@ -27,7 +27,7 @@ FLAT = frozenset(("fade top", "fade bottom"))
 
 
 def inner(rect: QRectF, across: float, along: float) -> QRectF:
-    """What the fades of a region leave of its rectangle; at most half of a side is faded."""
+    """The rectangle of a region without its fades; at most half of a side is faded."""
     across, along = min(across, rect.width() / 2.0), min(along, rect.height() / 2.0)
     return rect.adjusted(across, along, -across, -along)
 

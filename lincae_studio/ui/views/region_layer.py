@@ -141,7 +141,7 @@ class RegionLayer(QObject):
         return QRectF(left, self._plot.height() - rect.bottom() * height, right - left, rect.height() * height)
 
     def _inner(self, rect: QRectF, region: Region, pixels: bool = False) -> QRectF:
-        """What the fades of a region leave of its rectangle, in samples and channels or in pixels."""
+        """The rectangle of a region without its fades, in samples and channels or in pixels."""
         across = 1.0 / self._axis.samples_per_px if pixels else 1.0
         along = self._plot.height() / self._channels if pixels else 1.0
         return inner(rect, region.fade * across, region.fade_channels * along)
@@ -219,7 +219,7 @@ class RegionLayer(QObject):
                 self._selected.changed.emit()
 
     def press(self, at: QPointF) -> None:
-        """Take hold of what is under the pointer, or of nothing: then dragging selects a rectangle."""
+        """Start a drag of the object under the pointer, if any: then dragging selects a rectangle."""
         owner, self._pressed = self._owner(), True
         if owner is None:
             return
@@ -274,14 +274,14 @@ class RegionLayer(QObject):
         return True
 
     def cancel(self) -> None:
-        """Let go of what is held, as if it had not been touched."""
+        """End the drag, and restore the state before it."""
         self._hold, self._preview, self._faded, self._pressed = None, None, {}, False
         self.redraw()
 
     # Keys
 
     def takes(self, event: QKeyEvent) -> bool:
-        """Whether a key is meant for the selected region or box, and not a shortcut of the window."""
+        """Whether a key acts on the selected region or box instead of being a shortcut of the window."""
         if self._owner() is None:
             return False
         modifiers, plain = _modifiers(event), Qt.KeyboardModifier.NoModifier
@@ -352,7 +352,7 @@ class RegionLayer(QObject):
     # Drawing
 
     def redraw(self) -> None:
-        """Draw the regions, the box and what is dragged."""
+        """Draw the regions, the box and the drag."""
         for item in self._items:
             self._plot.removeItem(item)
         self._items = []
@@ -427,7 +427,7 @@ def _modifiers(event: QKeyEvent) -> Qt.KeyboardModifier:
 
 
 def text_of(region: Region) -> str:
-    """What a region does, for its label: its name, and its gain."""
+    """The effect of a region, for its label: its name, and its gain."""
     what = "mute" if region.gain == 0.0 else format_db(region.gain)
     if region.keep:
         what = "keep only" if region.gain == 0.0 else f"others {what}"

@@ -209,7 +209,7 @@ def test_a_scale_of_a_pipeline_does_not_change_the_latents(copied: Path) -> None
 
 def test_another_class_is_of_no_known_kind(copied: Path) -> None:
     change(copied, _class_name="AutoencoderKL")
-    with pytest.raises(CodecError, match=r"config\.json describes no kind of model"):
+    with pytest.raises(CodecError, match=r"config\.json describes an unknown kind of model"):
         registry.folder(str(copied))
 
 

@@ -260,7 +260,7 @@ def test_equal_stems_are_compared_as_one() -> None:
     stems = song(10)
     master = sum(stems.values(), np.zeros(10 * R, np.float32)) + stems["notes 1"]
     result, session = check(master, {**stems, "copy": stems["notes 1"]})
-    assert result.notes == ("“notes 1” and “copy” cannot be told apart, and are compared as one",)
+    assert result.notes == ("“notes 1” and “copy” cannot be distinguished, and are compared as one",)
     assert not result.findings
     result, session = check(master - stems["notes 1"], {**stems, "copy": stems["notes 1"]})
     assert said(result, session) == ["notes 1 and copy 6.0 dB too high throughout"]

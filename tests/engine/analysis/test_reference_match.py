@@ -150,7 +150,7 @@ def test_stems_that_cannot_be_told_apart_are_named_and_have_one_level() -> None:
     assert one.gain == pytest.approx(0.6, rel=0.01)
     names = {track_id: name for name, track_id in matched.id_of.items()}
     assert match_notes(matched.match, names.__getitem__) == [
-        "“left” and “right” cannot be told apart, and have one level together",
+        "“left” and “right” cannot be distinguished, and share one level",
         "“empty” is silent and stays as it is",
     ]
 

@@ -219,7 +219,7 @@ def test_the_residual_can_be_seen_in_the_heatmap_after_a_check(
     clip = tracks["bass"].clips[0].id
     window.document.apply("Move", lambda session: edits.move_clips(session, [clip], 100))
     assert heatmap.plot.source.audible(0, 10) == []
-    assert heatmap._info.text() == "There is no residual any more: what was compared has changed. Check it again"
+    assert heatmap._info.text() == "The residual is out of date, since compared clips have changed. Run the check again"
     dialog.close()
 
 

@@ -48,7 +48,7 @@ MUSIC = Levels(peak_db=-5.0, loudness=-19.5, true_peak_db=-4.8)
         (
             msgspec.structs.replace(LOUDNESS, limiter=True),
             MUSIC,
-            "Expected: true peak -1 dBTP; trying out which loudness the limiter reaches…",
+            "Expected: true peak -1 dBTP; measuring which loudness the limiter reaches…",
         ),
         (
             PEAK,
@@ -119,7 +119,7 @@ def test_the_dialog_measures_in_the_background_and_says_what_is_estimated(qtbot:
     assert estimated(qtbot, dialog).endswith("(estimate: of the first stem, without the codec)")
     choose(dialog.channels_box, "mono")
     choose(dialog.rate_box, 16_000)
-    assert "before the change of the sample rate" in estimated(qtbot, dialog)
+    assert "before sample rate conversion" in estimated(qtbot, dialog)
     dialog.contents["tracks"].setChecked(False)
     assert dialog.estimate.text() == "", "there is nothing to export"
     choose(dialog.level_box, "none")

@@ -65,8 +65,8 @@ ROWS = (
     ),
     ActionSpec(
         "paste_replace",
-        "Paste in Place of What Is There",
-        "Paste at the playhead or the selected time, and remove what was there",
+        "Paste and Replace",
+        "Paste at the playhead or the selected time, replacing what is there",
         "Edit",
         ("Ctrl+Alt+V",),
         submenu="Paste Special",

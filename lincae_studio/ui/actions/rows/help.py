@@ -11,7 +11,7 @@ ROWS = (
         "Open the demo song, import audio, get a neural codec, or choose the keys of a program that you know",
         "Help",
     ),
-    ActionSpec("manual", "&Manual", "Read the manual", "Help", ("F1",)),
+    ActionSpec("manual", "&Manual", "Show the manual", "Help", ("F1",)),
     ActionSpec(
         "go_to_message",
         "&Go to Message",

@@ -29,7 +29,7 @@ ROWS = (
     _row(
         "region_solo",
         "Solo Channel",
-        "Hear only the selected channels, or the one last pointed at on the heatmap, from start to end",
+        "Hear only the selected channels, or the one last pointed at on the heatmap, in the whole session",
         "Ctrl+Alt+O",
         needs="channel",
     ),

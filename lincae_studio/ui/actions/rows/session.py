@@ -47,7 +47,7 @@ ROWS = (
         ActionSpec(
             f"recall_snapshot_{number}",
             f"Snapshot &{number}",
-            f"Set the mixer as snapshot {number} has it",
+            f"Set the mixer to snapshot {number}",
             "Session",
             with_french(f"Ctrl+{number}"),
             needs="snapshots",
@@ -58,7 +58,7 @@ ROWS = (
     ActionSpec(
         "compare_snapshots",
         "Compare A/&B",
-        "Recall the snapshot before the latest one; again to go back",
+        "Recall the previous snapshot; press again to go back",
         "Session",
         ("B",),
         needs="two snapshots",
@@ -67,7 +67,7 @@ ROWS = (
     ActionSpec(
         "recall_snapshot",
         "R&ecall Selected Snapshot",
-        "Set the mixer as the selected snapshot has it",
+        "Set the mixer to the selected snapshot",
         "Session",
         needs="snapshots",
         contexts=("snapshot",),
@@ -99,7 +99,7 @@ ROWS = (
     ActionSpec(
         "morph",
         "&Morph",
-        "Hear a crossfade of the mixes of two snapshots, along the line on the lane of the mix",
+        "Crossfade between the mixes of two snapshots, along the line on the lane of the mix",
         "Session",
         ("Ctrl+Alt+B",),
         checkable=True,
@@ -127,7 +127,7 @@ ROWS = (
     ActionSpec(
         "match_reference",
         "Match Re&ference Mix…",
-        "Mix the tracks as a reference is mixed, with envelopes and pans",
+        "Set faders, pans and envelopes of the tracks to match a reference mix",
         "Session",
         ("Ctrl+Alt+J",),
         needs="clips",

@@ -28,7 +28,7 @@ ROWS = (
     ActionSpec(
         "time_start_here",
         "Start at Playhead",
-        "Let the selected time start at the playhead",
+        "Start the selected time at the playhead",
         "Edit",
         submenu=_TIME,
         needs="clips",
@@ -36,7 +36,7 @@ ROWS = (
     ActionSpec(
         "time_end_here",
         "End at Playhead",
-        "Let the selected time end at the playhead",
+        "End the selected time at the playhead",
         "Edit",
         submenu=_TIME,
         needs="clips",
@@ -53,8 +53,8 @@ ROWS = (
     ),
     ActionSpec(
         "clips_in_time",
-        "Select Clips in It",
-        "Select the clips of which a part is in the selected time",
+        "Select Overlapping Clips",
+        "Select the clips that overlap the selected time",
         "Edit",
         ("Ctrl+Shift+T",),
         submenu=_TIME,
@@ -102,7 +102,7 @@ ROWS = (
     ActionSpec(
         "insert_time",
         "Insert Silence",
-        "Insert as much silence as is selected, and move what follows later",
+        "Insert silence of the selected length, and move everything after it later",
         "Edit",
         submenu=_TIME,
         needs="time",
@@ -112,8 +112,12 @@ ROWS = (
         ActionSpec(f"ripple_{mode}", text, tip, "Edit", checkable=True, submenu=_RIPPLE, exclusive=True)
         for mode, text, tip in (
             ("off", "Off", "Clips stay where they are when others are deleted, trimmed, moved or pasted"),
-            ("track", "On the Track", "What is later on the same track moves along, with the track’s envelopes"),
-            ("all", "On All Tracks", "What is later on all tracks moves along, with markers, the loop and envelopes"),
+            ("track", "On the Track", "Everything later on the same track moves along, with the track’s envelopes"),
+            (
+                "all",
+                "On All Tracks",
+                "Everything later on all tracks moves along, with markers, the loop and envelopes",
+            ),
         )
     ),
     ActionSpec(

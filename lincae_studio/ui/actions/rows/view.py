@@ -243,7 +243,7 @@ ROWS = (
     ActionSpec(
         "wave_zoom_reset",
         "Waveforms at Full Scale",
-        "Let full scale fill the height of the waveforms again",
+        "Reset the waveform zoom, so that full scale fills the height",
         "View",
         submenu="Waveforms",
     ),
