@@ -171,7 +171,7 @@ def _card(
     return f"""# A {run.preset} codec
 
 Trained by LinCAE Studio {__version__} with the preset `{run.preset}`: {steps:,} of {recipe.steps:,} steps{chosen}, of
-{recipe.batch} windows of {recipe.window_samples / recipe.sample_rate:.3g} s, and as many mixtures, \
+{recipe.batch} windows of {recipe.window_samples / recipe.sample_rate:.3g} s and the same number of mixtures, \
 at {recipe.sample_rate} Hz.
 
 - Data: {", ".join(run.data)}

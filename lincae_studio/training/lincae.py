@@ -130,7 +130,9 @@ class LinCaeTraining(Training):
     def facts(self, codec: Codec) -> list[str]:
         assert isinstance(codec, LinCaeCodec)
         scale = codec.model.scale_factor
-        return [f"Scale factor of the latents: {scale:g} (the official format has no place for it: pass it on)"]
+        return [
+            f"Scale factor of the latents: {scale:g} (not stored in the official format: pass it to `from_pretrained`)"
+        ]
 
     def _saved(self, path: Path, title: str, description: str, scale_factor: float) -> LinCaeCodec:
         linear = self.recipe.linearity == "implicit"

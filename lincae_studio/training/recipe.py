@@ -26,7 +26,7 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         sample_rate: of the audio, in Hz.
         level_min: windows are scaled to a peak between this and 1; 0 leaves levels unchanged.
         steps: total number. Every schedule depends on it, so a resumed run keeps it.
-        batch: windows per step and device; as many mixtures of them are added.
+        batch: windows per step and device; the same number of mixtures of them is added.
         lr, final_lr, warmup: of RAdam: up in `warmup` steps, then down along a cosine.
         ema_decay, ema_every: moving average of the weights, updated every `ema_every` steps.
         precision: precision of the arithmetic. `auto` is bf16 on a GPU that supports it, else fp32. With fp16, which
