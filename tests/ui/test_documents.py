@@ -70,6 +70,13 @@ def test_paths_of_menus_exist(window: MainWindow, document: Path) -> None:
         assert tuple(path.split(" > ")) in known, path
 
 
+@pytest.mark.parametrize("document", DOCUMENTS[:4], ids=lambda path: path.name)
+def test_no_line_begins_inside_a_path_of_menus(document: Path) -> None:
+    """Markdown would take the rest for a quotation."""
+    assert words(document)
+    assert not re.search(r"^ *> ", document.read_text(encoding="utf-8"), re.MULTILINE)
+
+
 @pytest.mark.parametrize("document", DOCUMENTS[1:3], ids=lambda path: path.name)
 def test_keys_in_brackets_after_a_command_are_its_default_keys(document: Path) -> None:
     keys = {from_menu(spec.text).rstrip("…"): set(map(portable, default_keys(spec))) for spec in ACTIONS}
