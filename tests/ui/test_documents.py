@@ -78,7 +78,7 @@ def test_no_line_begins_inside_a_path_of_menus(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS[1:3], ids=lambda path: path.name)
-def test_keys_in_brackets_after_a_command_are_its_default_keys(document: Path) -> None:
+def test_keys_in_brackets_after_a_command_are_its_default_keys(qapp: object, document: Path) -> None:
     keys = {from_menu(spec.text).rstrip("…"): set(map(portable, default_keys(spec))) for spec in ACTIONS}
     checked = 0
     for path, brackets in re.findall(r"(?<!\*)\*([A-Z][^*]*)\* \(([^()]*)\)", words(document)):
