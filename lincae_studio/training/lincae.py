@@ -130,9 +130,7 @@ class LinCaeTraining(Training):
     def facts(self, codec: Codec) -> list[str]:
         assert isinstance(codec, LinCaeCodec)
         scale = codec.model.scale_factor
-        return [
-            f"Scale factor of the latents: {scale:g} (not stored in the official format: pass it to `from_pretrained`)"
-        ]
+        return [f"Scale factor of the latents: {scale:g} (not in the official format: pass it to `from_pretrained`)"]
 
     def _saved(self, path: Path, title: str, description: str, scale_factor: float) -> LinCaeCodec:
         linear = self.recipe.linearity == "implicit"

@@ -105,7 +105,7 @@ class TrimSilenceDialog(_Ask):
 
 
 class StripSilenceDialog(_Ask):
-    """What counts as silence, and how much of it stays. It leaves the window free, to look at what would be taken out.
+    """The threshold of silence, and how much of it stays. Not modal, so that the preview on the tracks can be seen.
 
     Signals:
         changed: a field has changed.
@@ -115,7 +115,7 @@ class StripSilenceDialog(_Ask):
 
     def __init__(self, stripping: Stripping, parent: QWidget) -> None:
         text = (
-            "Takes the silence out of the selected clips, or out of the selected time. What would be removed is shaded "
+            "Removes the silence from the selected clips, or from the selected time. What would be removed is shaded "
             "on the tracks. Nothing moves."
         )
         super().__init__("Strip Silence", text, parent)

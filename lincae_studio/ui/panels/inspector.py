@@ -58,7 +58,7 @@ class Inspector(QDockWidget):
         self.reset_name.setAccessibleName("Reset Name")
         self.reset_name.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click disables it, and a field would get the focus
         self.reset_name.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Ignored)  # as high as the field
-        self.reset_name.setToolTip("Name the selected clips after their files again, which they then follow")
+        self.reset_name.setToolTip("Name the selected clips after their files again")
         self.reset_name.clicked.connect(lambda: self._apply(RESET_NAMES, clip_names.reset_names))
         self._add(form, "Name", lambda clip: clip.name, _rename, True, self.reset_name)
         self._add(form, "Start", lambda clip: _time(clip, clip.start), _move_to, True)

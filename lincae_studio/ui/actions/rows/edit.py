@@ -164,7 +164,7 @@ ROWS = (
     ActionSpec(
         "reset_names",
         "Reset Name",
-        "Name the selected clips after their files again, which they then follow",
+        "Name the selected clips after their files again",
         "Edit",
         needs="selection",
         contexts=("clip",),

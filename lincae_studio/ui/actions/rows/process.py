@@ -22,7 +22,7 @@ ROWS = (
     _row(
         "strip_silence",
         "Strip Silence…",
-        "Take the silence out of the selected clips, or out of the selected time",
+        "Remove the silence from the selected clips, or from the selected time",
         "selected",
         ("clip", "time"),
     ),
