@@ -175,7 +175,7 @@ def test_a_plain_gain_is_said_to_be_one() -> None:
     assert taught.r2 > 0.9999
     assert taught.found.operator.reach == 0
     (note,) = notes(taught.found, taught.info)
-    assert note.startswith("A plain gain does as well")
+    assert note.startswith("A plain gain explains almost as much")
     assert not notes(Taught(dry(), filtered(dry(), EQ)).found, taught.info)
 
 

@@ -160,7 +160,7 @@ def test_a_reference_with_more_in_it_is_said_to_have_more() -> None:
     matched = Matched(stems["notes 1"] + stems["notes 2"], {"notes 1": stems["notes 1"]})
     assert matched.match.levels[matched.id_of["notes 1"]].gain == pytest.approx(1.0, abs=0.1)
     [note] = match_notes(matched.match, str)
-    assert "it has more in it than these stems" in note
+    assert "it contains more than these stems" in note
 
 
 def test_more_smoothing_needs_fewer_points() -> None:

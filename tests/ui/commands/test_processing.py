@@ -135,7 +135,7 @@ def test_mono_clips_have_no_channels_to_choose(song: MainWindow) -> None:
     assert "mono" in song.messages.text.text()
     assert song.document.session is before
     process(song, "none")
-    assert "like that already" in song.messages.text.text()
+    assert "already processed in this way" in song.messages.text.text()
 
 
 def test_derived_audio_is_made_again_when_the_cache_was_emptied(

@@ -215,7 +215,7 @@ def test_the_residual_can_be_seen_in_the_heatmap_after_a_check(
     qtbot.waitUntil(lambda: source.deferred(first) is not None, timeout=LIMIT_MS)
     assert residual == pytest.approx(source.values(first), abs=1e-3)
     heatmap.show_latents(("residual", 0))
-    assert "not in a difference or residual" in heatmap._info.text()
+    assert "show no difference or residual" in heatmap._info.text()
     clip = tracks["bass"].clips[0].id
     window.document.apply("Move", lambda session: edits.move_clips(session, [clip], 100))
     assert heatmap.plot.source.audible(0, 10) == []

@@ -107,7 +107,7 @@ def test_the_dialog_measures_in_the_background_and_says_what_is_estimated(qtbot:
     qtbot.waitUntil(lambda: dialog.estimate.height() >= dialog.estimate.heightForWidth(dialog.estimate.width()))
     assert dialog.estimate.height() > 2 * dialog.estimate.fontMetrics().height(), "no line is cut"
     QTest.mouseClick(dialog.limiter, Qt.MouseButton.LeftButton)
-    assert "trying out" in dialog.estimate.text(), "what is measured already is not measured again"
+    assert "measuring which" in dialog.estimate.text(), "what is measured already is not measured again"
     assert estimated(qtbot, dialog).startswith("Expected: -14.0 LUFS; true peak -8 dBTP, level changed by")
     dialog.target.setValue(0.0)
     assert "below the target, as more gain would hardly" in estimated(qtbot, dialog)

@@ -130,7 +130,7 @@ def test_nothing_is_learned_from_clips_that_are_silent_for_now(qtbot: QtBot, pai
     pair.document.apply("Stretch", lambda session: processing.set_stretch(session, [after], semitones=1.0))
     dialog = open_learn(pair)
     QTest.mouseClick(dialog.run_button, Qt.MouseButton.LeftButton)
-    assert dialog.message.text().startswith("The audio of a clip is missing, or is not processed yet.")
+    assert dialog.message.text().startswith("The audio of a clip is missing or still being processed.")
     assert dialog.run_button.isEnabled()
     dialog.close()
     qtbot.waitUntil(lambda: not pair.derived_media.busy, timeout=LIMIT_MS)
