@@ -100,9 +100,9 @@ class Conv2d(nn.Conv2d):
         library = _library(self.weight)
         if library is None:
             return row_sums(x)
-        images = x.permute(0, 2, 3, 1).contiguous()
-        batch, height, width, channels = images.shape
-        sums = torch.empty(batch, 2, height, channels)
+        batch, channels, height, width = x.shape
+        images = _plain(x.permute(0, 2, 3, 1), (batch, height, width, self.in_channels))
+        sums = images.new_empty(batch, 2, height, channels)
         for image, found in zip(images, sums, strict=True):
             library.row_sums(image.data_ptr(), found.data_ptr(), height, width, channels, torch.get_num_threads())
         return sums
@@ -151,8 +151,8 @@ def transformed(weight: Tensor, repeated: int = 1) -> Tensor:
         _, of_weights, _ = _transforms()
         return (of_weights @ weight.permute(2, 3, 1, 0).reshape(9, -1)).view(36, weight.shape[1], -1)
     outputs, channels = weight.shape[:2]
-    ordered = weight.permute(2, 3, 1, 0).contiguous()
-    points = torch.empty(36 * channels * outputs)
+    ordered = _plain(weight.permute(2, 3, 1, 0), (3, 3, channels, outputs))
+    points = ordered.new_empty(36 * channels * outputs)
     library.transform(ordered.data_ptr(), points.data_ptr(), channels, outputs, torch.get_num_threads())
     return points
 
@@ -183,16 +183,22 @@ def _with_library(
 ) -> Tensor:
     batch, channels, height, width = x.shape
     height, width, threads = height * repeated, width * repeated, torch.get_num_threads()
-    out = torch.empty(batch, height, width, outputs)
+    out = x.new_empty(batch, height, width, outputs)
     size = library.scratch_size(width, channels)
-    scratch = torch.empty(threads * size)
+    scratch = x.new_empty(threads * size)
+    # The compiled code believes what it is given.
+    assert points.numel() == 36 * channels * outputs
+    assert sums is None or sums.is_contiguous()
+    before, after = (*x.shape[2:], channels), (height, width, outputs)
+    shapes = (before, (outputs,), (channels,), (channels,), after, after, (2, height, outputs))
     offsets = None if bias is None else bias.expand(batch, outputs)
     images, others = (None if image is None else image.permute(0, 2, 3, 1).contiguous() for image in (x, added))
     for item in range(batch):
         scale, shift = activation or (None, None)
         parts = (images, offsets, scale, shift, others, out, sums)
+        pairs = zip(parts, shapes, strict=True)
         # Kept until the end of the call, since the addresses do not keep them.
-        tensors = [None if part is None else part[item].contiguous() for part in parts]
+        tensors = [None if part is None else _plain(part[item], shape) for part, shape in pairs]
         addresses = (None if tensor is None else tensor.data_ptr() for tensor in tensors)
         names = ("x", "bias", "scale", "shift", "added", "out", "sums")
         job = compiled.Job(**dict(zip(names, addresses, strict=True)))
@@ -201,6 +207,11 @@ def _with_library(
         job.repeated, job.threads = repeated, threads
         library.convolve(job)
     return out.permute(0, 3, 1, 2)
+
+
+def _plain(part: Tensor, shape: tuple[int, ...]) -> Tensor:
+    assert (part.dtype, tuple(part.shape)) == (torch.float32, shape)
+    return part.contiguous()
 
 
 def _with_torch(

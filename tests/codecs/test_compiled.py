@@ -141,6 +141,30 @@ def test_other_channels_are_left_to_torch(library: compiled.Library) -> None:
 
 
 @pytest.mark.usefixtures("library")
+def test_nothing_of_another_size_reaches_compiled_code() -> None:
+    """It checks nothing itself, and would read and write beyond what it was given."""
+    conv, x = tiles.Conv2d(64, 64, 3, padding=1), image(64, (9, 12))
+    ones, sums = torch.ones(2, 64), torch.empty(2, 2, 9, 64)
+    wrong: list[dict[str, object]] = [
+        {"activation": (ones[:, :32], ones)},
+        {"activation": (ones, ones.double())},
+        {"added": x[..., :8]},
+        {"sums": sums[:, :, :8]},
+        {"sums": sums.transpose(1, 2).contiguous().transpose(1, 2)},
+    ]
+    for options in wrong:
+        with pytest.raises(AssertionError):
+            conv.convolved(x, None, **options)  # type: ignore[arg-type]
+    for other in (image(32, (9, 12)), image(128, (9, 12)), x.double()):
+        with pytest.raises(AssertionError):
+            conv.convolved(other, None)
+        with pytest.raises(AssertionError):
+            conv.row_sums(other)
+    with pytest.raises(AssertionError):
+        conv.double().convolved(x, None)
+
+
+@pytest.mark.usefixtures("library")
 def test_a_model_rounds_otherwise_and_its_identity_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     options = {**TINY, "base_channels": 64}
 
