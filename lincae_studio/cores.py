@@ -44,15 +44,12 @@ def use_one_per_product() -> None:
             return
 
 
-def on_all(work: Callable[[_Item], _Result], items: Sequence[_Item], more: int = 0) -> list[_Result]:
+def on_all(work: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
     """The results of `work` for each item, computed in as many threads as there are cores, of which this is one.
 
     The work must release the interpreter's lock to gain by it, as numpy does, and take longer than the start of a
     thread, some 50 µs. After an error, items not begun are left out. When all threads have ended, the error of the
     foremost item is raised here: items are begun in order, so it is always the same.
-
-    Args:
-        more: threads beyond the cores, for work that waits for the disk now and then.
     """
     results: dict[int, _Result] = {}
     errors: dict[int, BaseException] = {}
@@ -72,7 +69,7 @@ def on_all(work: Callable[[_Item], _Result], items: Sequence[_Item], more: int =
     context = contextvars.copy_context()  # numpy's handling of errors is part of it
     others = [
         threading.Thread(target=context.copy().run, args=(run,), name=f"core_{number}")
-        for number in range(1, min(count() + more, len(items)))
+        for number in range(1, min(count(), len(items)))
     ]
     for thread in others:
         thread.start()

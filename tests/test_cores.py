@@ -57,12 +57,6 @@ def test_the_error_is_that_of_the_foremost_item(monkeypatch: pytest.MonkeyPatch)
         cores.on_all(work, range(2))
 
 
-def test_more_threads_than_cores_where_work_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cores, "count", lambda: 1)
-    together = threading.Barrier(2, timeout=30)
-    assert sorted(cores.on_all(lambda _: together.wait(), range(2), more=1)) == [0, 1]
-
-
 def test_no_thread_is_left(number: int) -> None:
     before = threading.active_count()
     cores.on_all(lambda item: item, range(10))

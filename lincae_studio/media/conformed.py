@@ -258,10 +258,13 @@ class FolderWriter:
         self.length, self._channels = self.length + len(block), block.shape[1]
 
     def finish(self) -> None:
-        """Complete the entry: sync the samples, then write peaks, checksums and information. Raises `OSError`."""
+        """Complete the entry: write peaks, checksums and information. Raises `OSError`.
+
+        The system writes the samples to the disk later: what a power failure loses does not fit its checksum, and is
+        conformed again. Waiting for a disk takes longer than decoding.
+        """
         self._audio.truncate()
-        self._audio.flush()
-        os.fsync(self._audio.fileno())
+        self._audio.close()  # network drives may say only now that they are full
         if self._filled:
             self._end_block()
         peaks = np.concatenate(self._peaks, axis=1)

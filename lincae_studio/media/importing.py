@@ -22,9 +22,6 @@ from lincae_studio.media.reading.reader import FileInfo
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Media, Rate
 
-#: Files that are imported beyond those that keep the cores busy: one waits while its samples get to the disk.
-WAITING = 1
-
 
 @dataclass(frozen=True)
 class Imported:
@@ -112,7 +109,7 @@ def import_all(
         return Imported({path: media}, (), (), tuple(warnings))
 
     # Decoding, resampling, hashing and writing all release the interpreter's lock.
-    with ThreadPoolExecutor(cores.count() + WAITING, thread_name_prefix="import") as pool:
+    with ThreadPoolExecutor(cores.count(), thread_name_prefix="import") as pool:
         running = [pool.submit(read, number) for number in range(len(paths))]
         try:
             found = [future.result() for future in running]

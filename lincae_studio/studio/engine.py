@@ -37,7 +37,6 @@ from lincae_studio.engine.rendering.streams import ProvideChunk
 from lincae_studio.engine.rendering.sums import ChunkSums
 from lincae_studio.errors import EngineError, MediaError, PreferencesError, ProjectError, UsageError
 from lincae_studio.jobs import CancelToken, Report, no_report
-from lincae_studio.media.importing import WAITING
 from lincae_studio.media.outside import new_outside
 from lincae_studio.media.probe import WideFileError
 from lincae_studio.media.search import name_of
@@ -217,7 +216,7 @@ class Engine:
         with self._lock:
             paths = list(paths)
             unique = list(dict.fromkeys(paths))
-            media = dict(zip(unique, cores.on_all(conform, unique, more=WAITING), strict=True))
+            media = dict(zip(unique, cores.on_all(conform, unique), strict=True))
             self._imported.media.update((one.digest, one) for one in media.values())
             return [media[path] for path in paths]
 
@@ -231,9 +230,7 @@ class Engine:
         outside = [media.path for media in new_outside(self.store, session, path.absolute().parent)]
         with self._lock:
             files_of = [media for media in session.used_media() if media.original is None]
-            cores.on_all(
-                lambda one: self.store.ensure(one, report(f"importing {Path(one.path).name}")), files_of, more=WAITING
-            )
+            cores.on_all(lambda one: self.store.ensure(one, report(f"importing {Path(one.path).name}")), files_of)
             self._imported.media.update((media.digest, media) for media in files_of)
             if outside:
                 count = count_of(len(outside), "file")

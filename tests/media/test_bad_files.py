@@ -240,12 +240,17 @@ def test_a_disk_that_fills_up_while_conforming(
 def test_a_disk_that_fills_up_at_the_last_moment(
     tmp_path: Path, store: MediaStore, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    class Full(io.FileIO):
+        """A file on a network drive, which says that it is full when the file is closed."""
+
+        def close(self) -> None:
+            before, _ = self.closed, super().close()
+            if not before:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     path = write_audio(tmp_path / "a.wav", noise(1, 2000))
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
+        patch.setattr(conformed_module, "open", lambda name, _mode: io.BufferedWriter(Full(name, "w")), raising=False)
         with pytest.raises(MediaError, match="the disk is full"):
             store.import_file(path)
     assert files_below(cache_dir) == []

@@ -51,7 +51,7 @@ def test_files_keep_their_order_and_errors_are_their_own(tmp_path: Path) -> None
 
 def test_files_are_imported_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cores, "count", lambda: 2)
-    together = threading.Barrier(3, timeout=30.0)  # one waits for the disk
+    together = threading.Barrier(2, timeout=30.0)
 
     class Store(MediaStore):
         def import_file(self, *arguments: Any, **named: Any) -> Media:
