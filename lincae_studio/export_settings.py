@@ -17,8 +17,8 @@ Rate = Literal[0, 44100, 48000, 88200, 96000, 176400, 192000, 32000, 22050, 1600
 #: Channels of a file: those of the mix, or always one or two.
 Channels = Literal["mix", "mono", "stereo"]
 
-#: What is written: the mix from latents, the dry mix without a codec, their difference, each track on its own, or the
-#: latents of the mix.
+#: The content of a file: the mix from latents, the dry mix without a codec, their difference, each track on its own, or
+#: the latents of the mix.
 Content = Literal["mix", "dry", "difference", "tracks", "latents"]
 
 LatentFormat = Literal["safetensors", "npz"]

@@ -36,7 +36,7 @@ RulerUnit = Literal["time", "beats", "samples", "frames"]
 #: frames, whole steps of the chunk grid.
 SnapTarget = Literal["clips", "playhead", "markers", "grid", "frames", "steps"]
 
-#: What follows an edit: nothing, what is later on the same track, or what is later on all tracks.
+#: What moves along with an edit: nothing, everything later on the same track, or on all tracks.
 RippleMode = Literal["off", "track", "all"]
 
 #: Views besides the tracks and the mix.

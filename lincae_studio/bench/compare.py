@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lincae_studio.bench.suite import read_figures
 
-#: What names a row of a benchmark that has several.
+#: Fields that name a row of a benchmark that has several.
 _NAMES = ("codec", "batch", "step_s", "minutes", "seconds", "files")
 
 _SPREAD = "spread"

@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 _PACKAGE = "lincae_studio_kernels"
 
-#: What the libraries' `version` must return: of what their functions take.
+#: The version of the functions' arguments, which the libraries' `version` must return.
 _VERSION = 1
 
 #: The libraries by what torch calls the instruction set that it uses.

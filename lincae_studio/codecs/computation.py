@@ -18,7 +18,7 @@ PRECISION_VARIABLE = "LINCAE_STUDIO_PRECISION"
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
-#: What the precision of a decoder comes to on a device. `tf32`: 32-bit, but convolutions round factors to 10 bits.
+#: The arithmetic of a decoder on a device. `tf32`: 32-bit, but convolutions round factors to 10 bits.
 Arithmetic = Literal["fp32", "tf32", "bf16", "fp16"]
 
 

@@ -17,7 +17,7 @@ from lincae_studio.codecs.computation import DEVICE_VARIABLE, Arithmetic, Comput
 from lincae_studio.errors import CodecError, UsageError
 from lincae_studio.preferences import Precision
 
-#: What `tiles.narrowest` measured on this machine.
+#: The result of `tiles.narrowest` on this machine.
 _TILES_NAME = "tiles.json"
 
 #: Values of oneDNN's variable with which it multiplies bfloat16 in hardware.

@@ -24,7 +24,7 @@ from lincae_studio.codecs import library, wheels
 from lincae_studio.errors import CodecError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 
-#: What is installed, with what they need.
+#: The packages to install; pip adds their dependencies.
 PACKAGES = ("torch", "huggingface_hub", "diffusers")
 
 #: For the user.

@@ -36,7 +36,7 @@ SLICE = 1 << 17
 #: Images with fewer tiles than this are left to torch: transforming the weights would cost more than it saves.
 _FEWEST = 16
 
-#: What is measured, with what comes before and after: channels, and size of the image. Fewer channels save less.
+#: The measured convolutions, with their norms: channels, and size of the image. Fewer channels save less.
 _MEASURED = ((256, (32, 44)), (128, (64, 44)), (64, (128, 88)))
 
 #: Tiles must save this part of the time, so that measuring again is unlikely to choose otherwise.

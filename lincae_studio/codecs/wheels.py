@@ -147,7 +147,7 @@ def _append(opener: Any, url: str, partial: Path, start: int, report: Callable[[
             if not block:
                 return
             file.write(block)
-            file.flush()  # what has arrived is there if the program is killed
+            file.flush()  # keeps the partial file if the program is killed
             report(file.tell())
 
 

@@ -50,7 +50,7 @@ _ANSWER_S = 10.0
 #: Largest file of a codec's folder.
 _LARGEST_BYTES = 16 << 30
 
-#: What a worker reads of one channel of an audio file: digest, channel, start, count.
+#: A range of one channel of an audio file: digest, channel, start, count.
 _Read = tuple[str, int, int, int]
 
 #: Arguments of `ray.init`: its messages are for those who write programs.

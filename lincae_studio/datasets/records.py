@@ -19,7 +19,7 @@ from lincae_studio.session.model import MAX_LENGTH
 FORMAT = "lincae-studio-dataset"
 VERSION = 1
 
-#: What a data set is made of: latents of audio, audio of latents, latents of mixtures, or figures of a codec.
+#: The content of a data set: latents of audio, audio of latents, latents of mixtures, or figures of a codec.
 Kind = Literal["encode", "decode", "mix", "evaluate"]
 
 #: The files that arrays are kept in: safetensors, or the tar files of WebDataset.

@@ -28,13 +28,13 @@ from lincae_studio.session.model import (
     Track,
 )
 
-#: What follows an edit stays where it is, moves on the tracks that are edited, or moves on all tracks.
+#: Whether what follows an edit stays, moves on the edited tracks, or moves on all tracks.
 Ripple = Literal["off", "track", "all"]
 
 #: Samples `[start, end)` of the timeline.
 Span = tuple[int, int]
 
-#: Where a position goes.
+#: Maps a position to its new one.
 _Map = Callable[[int], int]
 
 #: How an envelope changes.

@@ -23,10 +23,10 @@ _MOST = 48
 #: Whether more than this many things got the same value is not looked at: an edit must not take long.
 _MOST_COMPARED = 500
 
-#: What the texts of steps that recall a snapshot begin with; a colon and its name follow.
+#: The beginning of the texts of steps that recall a snapshot; a colon and its name follow.
 RECALL = "Recall Snapshot"
 
-#: What a field is called, without its value.
+#: The name of a field, without its value.
 _FIELDS = {"gain": "gain", "pan": "pan", "fade_in": "fade in", "fade_out": "fade out", "at": "move", "start": "move"}
 
 #: What turns a switch on, and off.

@@ -19,7 +19,7 @@ from lincae_studio.session.envelopes import gain_at, insert, line_at, section
 from lincae_studio.session.model import Clip, Session, Track
 from lincae_studio.session.ripple import Ripple, Span, close_time, merged, open_time, unlocked
 
-#: Over what is there, in its place, or between what is before and after.
+#: Paste over existing clips, in place of them, or between what is before and after.
 PasteMode = Literal["mix", "replace", "insert"]
 
 

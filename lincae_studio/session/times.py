@@ -8,7 +8,7 @@ from collections.abc import Sequence
 #: The last moment of the year 9999, in seconds since 1970.
 LAST_TIME_S = 253_402_300_799.0
 
-#: What was written later than this from now, in seconds, was written while the clock was wrong.
+#: Anything dated later than this from now, in seconds, was written while the clock was wrong.
 CLOCK_AHEAD_S = 24 * 3600.0
 
 

@@ -129,7 +129,7 @@ class ModelFolder:
             id=codec_id,
             title=self.title,
             description=self.description or f"Autoencoder in {self.path.name}",
-            # What device and precision come to changes the output, so it is part of the identity.
+            # The resolved device and precision change the output, so they are part of the identity.
             identity=requested if arithmetic is None else _digest(*common, encoder, *decoder),
             requested=requested,
             latents=_digest(*common, encoder),

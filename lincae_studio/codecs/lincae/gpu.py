@@ -23,7 +23,7 @@ _SHARE = 0.5
 #: The largest batch: the larger it is, the later its first chunk is heard.
 LARGEST_BATCH = 8
 
-#: What a window takes while it is decoded, in multiples of its largest image: skips, pyramid, and what is computed.
+#: Memory of a window during decoding, in multiples of its largest image: skips, pyramid, and intermediate results.
 _IMAGES = 24
 
 

@@ -139,7 +139,7 @@ class Judging:
         #: The usual part of the master that nothing explains.
         self._floor = float(np.quantile(left[known] / heard[known], 0.2)) if known.any() else 0.0
         beside = 1.0 - np.square(likeness)
-        #: What whole samples leave of stems between two samples, in each block: no less counts as what no stem has.
+        #: The remainder of stems between two samples, in each block: less than that is not listed as missing.
         self._hidden = np.diagonal(self._blocks, axis1=1, axis2=2)[:, 1:] @ beside
         #: Spans in which another version of a stem was found.
         self._replaced: list[Span] = []

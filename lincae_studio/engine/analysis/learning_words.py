@@ -10,7 +10,7 @@ from lincae_studio.engine.planning.inserts import digest_of
 from lincae_studio.session.model import Operator
 from lincae_studio.session.times import count_of
 
-#: What an operator has to explain more than a gain, to be worth its name.
+#: An operator should explain at least this much more than a plain gain.
 _MORE = 0.01
 
 #: With fewer frames than this for each weight, the figure may depend on the example.

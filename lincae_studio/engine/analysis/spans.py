@@ -18,10 +18,10 @@ _AGREE = 1.1
 #: Share of a stem's energy for which gains must agree, else it has none.
 _AGREEING = 0.15
 
-#: What a stem with a gain adds to the mix at least, relative to the mix: -60 dB.
+#: Smallest contribution of a stem, relative to the energy of the mix: -60 dB.
 _LEAST = 1e-6
 
-#: What a stem explains by chance, relative to what no stem explains.
+#: The share of the residual that a stem explains by chance.
 _CHANCE = 5e-3
 
 #: Estimates that must agree, if there are as many.

@@ -29,7 +29,7 @@ _SILENT_PEAK = float(np.finfo(np.float32).tiny)
 _CLOSE_LU = 0.03
 _MOST_MEASUREMENTS = 12
 
-#: Where a decibel more makes a limited file louder by less than this, more gain would do harm only.
+#: If another decibel makes a limited file louder by less than this, more gain only does harm.
 _LEAST_SLOPE = 0.1
 
 #: The largest step from one measurement to the next, so that a gain beyond which nothing gets louder is not overshot.

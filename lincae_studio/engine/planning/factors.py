@@ -39,7 +39,7 @@ class Group(NamedTuple):
     regions: tuple[Region, ...] = ()
 
 
-#: What the groups around a track do to it, the innermost first.
+#: The factors of the groups around a track, the innermost first.
 Groups = tuple[Group, ...]
 
 

@@ -54,7 +54,7 @@ class Channel(Protocol):
 
     @property
     def ahead(self) -> int:
-        """How many batches may be under way at once: sent, and not answered."""
+        """How many batches may be pending at once: sent, and not answered."""
         ...
 
     @property

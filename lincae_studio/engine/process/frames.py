@@ -32,7 +32,7 @@ class Stream(Protocol):
 
 
 class NoiseError(Exception):
-    """Something else than an engine answers; the argument is what it printed."""
+    """Something other than an engine answers; the argument is what it printed."""
 
 
 class Frames:

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from lincae_studio.engine.planning.plan import Chunk
 
-#: What a chunk is requested for: playback, an export, or analysis (latents of a track, measurements).
+#: The purpose of a request: playback, an export, or analysis (latents of a track, measurements).
 Priority = Literal["live", "export", "analysis"]
 
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)

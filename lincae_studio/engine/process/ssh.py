@@ -59,7 +59,7 @@ _PING_S, _PONG_S = 2.0, 20.0
 #: How long ssh may take to end by itself, and what it prints to come.
 _QUIT_S, _PRINT_S = 2.0, 0.5
 
-#: What is kept of what ssh prints, in bytes.
+#: How much of ssh's error output is kept, in bytes.
 _PRINTED_BYTES = 1 << 13
 
 _GREETING_BYTES = 1 << 12
@@ -67,7 +67,7 @@ _GREETING_BYTES = 1 << 12
 #: How long a test of a connection may take (the engine loads torch), and how often it is seen that it was cancelled.
 _CHECK_S, _CANCEL_S = 60.0, 0.1
 
-#: Bounds of how many batches are under way.
+#: Bounds of the number of pending batches.
 _LEAST_AHEAD, _MOST_AHEAD = 2, 8
 
 #: Round trip assumed until it is known, and the shortest time for a chunk, in seconds.
@@ -89,7 +89,7 @@ class Machine:
     ssh: str = "ssh"
 
     def command(self) -> list[str]:
-        """The command that starts the engine. Raises `EngineError` if something in it cannot be meant so."""
+        """The command that starts the engine. Raises `EngineError` if it is not valid."""
         try:
             ssh = shlex.split(self.ssh, posix=sys.platform != "win32")
         except ValueError as error:
@@ -294,7 +294,7 @@ class SshChannel:
                         self._inbox.put((message, self._receive_arrays(message)))
                     case _:
                         self._inbox.put((message, []))
-        except Exception as error:  # the boundary of the thread: the client's hears of it
+        except Exception as error:  # the boundary of the thread: the client's gets it
             self._inbox.put(error)
 
     def _greet(self) -> None:

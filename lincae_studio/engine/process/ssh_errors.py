@@ -82,7 +82,7 @@ def how_it_ended(host: str, exit_code: int | None, printed: str, answered: bool)
             return Ended(exit_code, error, lasting=not later)
     reason = last or f"exit code {exit_code}"
     remedy = f"Check that this works in a terminal: ssh {host} lincae-studio --version"
-    # Where ssh has failed, and not the command, the next attempt may succeed.
+    # If ssh has failed, not the command, the next attempt may succeed.
     lasting = exit_code is not None and exit_code >= 0 and exit_code != _OWN
     return Ended(exit_code, EngineError(f"no engine answers on {host}: {reason}", remedy), lasting)
 
@@ -105,7 +105,7 @@ def other_version(host: str, version: str) -> EngineError:
 
 
 def no_engine(host: str, printed: str) -> EngineError:
-    """The error when something else than an engine answers."""
+    """The error when something other than an engine answers."""
     first = next((line.strip() for line in printed.splitlines() if line.strip()), "")
     said = f": it printed “{first[:80]}”" if first else ""
     return EngineError(

@@ -1,6 +1,6 @@
 """On the engine's machine: audio and latents that the window has, asked for by name, in blocks, when they are needed.
 
-Blocks of audio are kept on disk, up to a limit, so that each is sent once, whatever happens to the link; the least
+Blocks of audio are kept on disk, up to a limit, so that each is sent once, even if the link is lost; the least
 recently used are deleted first. They are verified when they are read (`rendering/disk.py`). No name is used as a path.
 """
 
@@ -26,7 +26,7 @@ BLOCK_FRAMES = 1 << 15
 #: Names that may be asked for and not answered: enough for a fast link, few enough that an edit does not wait long.
 _UNDER_WAY = 8
 
-#: Size limit of what is kept in memory.
+#: Size limit in memory.
 _MEMORY_BYTES = 64 * 1024 * 1024
 
 _AUDIO, _LATENTS = "audio", "latents"

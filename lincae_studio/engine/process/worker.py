@@ -186,7 +186,7 @@ class Engine:
         """Ask for the next chunks, unless that was done already.
 
         Slow chunks are asked for one by one, so that the most urgent one of that moment comes next. Fast ones are asked
-        for ahead: one more is rendered while the question and its answer are under way. To another machine these take
+        for ahead: one more is rendered while the question and its answer are in transit. To another machine these take
         longer.
         """
         asks = 1 if self._parts.supplies is None else _FAR_ASKS

@@ -9,7 +9,7 @@ from lincae_studio.ui.actions.table import ACTIONS
 #: A slot of `QAction.triggered`: it takes the checked state, or no argument.
 Handler = Callable[..., object]
 
-#: What a group of commands registers: handlers by action id.
+#: The handlers that a group of commands registers, by action id.
 Handlers = Mapping[str, Handler]
 
 

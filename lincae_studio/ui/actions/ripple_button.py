@@ -32,7 +32,7 @@ class RippleButton(QToolButton):
         preferences.changed.connect(self._follow)
         longest = max(_TEXTS.values(), key=self.fontMetrics().horizontalAdvance)
         self.setText(longest)
-        self.setMinimumWidth(self.sizeHint().width())  # so that what is beside it stays in place
+        self.setMinimumWidth(self.sizeHint().width())  # so that its neighbours stay in place
         self._follow()
 
     def _on_clicked(self) -> None:

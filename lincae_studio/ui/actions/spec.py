@@ -10,7 +10,7 @@ from lincae_studio.ui.model.context import Context
 
 Standard = QKeySequence.StandardKey
 
-#: What the keys of the digits from 1 on give without Shift on French keyboards, whose digits need it.
+#: The characters of the keys 1 to 5 without Shift on French keyboards, where digits need Shift.
 _FRENCH_DIGITS = "&É\"'("
 
 

@@ -75,7 +75,7 @@ class RegionCommands(QObject):
         if pointed is None:
             return
         if found is not None and regions.is_solo(found[1]):
-            found = None  # what is pointed at counts, so that one channel after the other can be heard
+            found = None  # the pointer decides, so that one channel after the other can be heard
         part = found[1] if found is not None else self._selected.box
         low, high = (part.low, part.high) if part is not None else (pointed.channel, pointed.channel)
         share = pointed.share(low, high)

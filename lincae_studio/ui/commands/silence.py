@@ -26,7 +26,7 @@ from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.timeline.silence_preview import SilencePreview
 
-#: What is to be looked through of clips, and what was found in them, by their ids.
+#: Ranges of clips to search, or sounds found in them, by the ids of the clips.
 Spans = Mapping[int, tuple[Span, ...]]
 
 

@@ -39,7 +39,7 @@ class ConnectionTest(QWidget):
 
     def _follow(self) -> None:
         self.button.setEnabled(ssh.machine_of(self._store.value) is not None and self._job is None)
-        if ssh.machine_of(self._store.value) != self._machine:  # what was found is of another one
+        if ssh.machine_of(self._store.value) != self._machine:  # the result is of another one
             self._machine = ssh.machine_of(self._store.value)
             self.message.clear()
 

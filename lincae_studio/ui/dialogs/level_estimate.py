@@ -42,7 +42,7 @@ class LevelEstimate(GrowingLabel):
         self._rendering = rendering
         self._jobs = jobs
         self._settings = ExportSettings()
-        #: What was chosen to be measured, its audio, and why that is not exactly what will be written.
+        #: The chosen settings, the measured audio, and why it is not exactly what will be written.
         self._chosen: tuple[object, ...] = ()
         self._source: Source | None = None
         self._reasons: list[str] = []

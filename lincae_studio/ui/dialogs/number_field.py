@@ -55,7 +55,7 @@ class NumberField(QDoubleSpinBox):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self.selectAll()  # what is typed into the first field of a dialog replaces its number
+        self.selectAll()  # typing into the first field of a dialog replaces its number
 
     def setSuffix(self, suffix: str) -> None:
         # Qt rewrites the text even if the suffix is the same, and so overwrites typing in progress.

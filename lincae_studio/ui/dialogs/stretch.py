@@ -45,7 +45,7 @@ class StretchDialog(QDialog):
         clip, rate = self._clips[0], session.rate
         stretch = stretch_of(session.media_of(clip.media).chain)
         self._unstretched_s = clip.length / stretch.factor / rate
-        #: The length in samples, while it is what was typed last.
+        #: The typed length in samples, unless another field was typed in later.
         self._typed_length: int | None = None
         least, most = self._unstretched_s * MIN_FACTOR, min(self._unstretched_s * MAX_FACTOR, MAX_LENGTH / rate)
         self.length = NumberField(least, most, self, decimals=6, suffix=" s")

@@ -42,7 +42,7 @@ class DerivedMedia(QObject):
         self._looked_at: tuple[Media, ...] = ()
         #: Digests of what could not be made; it is not tried again before `look_again`.
         self._failed: set[str] = set()
-        #: What is being made, and what cancels that.
+        #: The running jobs, and what cancels them.
         self._current: tuple[str, CancelToken] | None = None
         self._closed = False
         document.at_close(self._close)

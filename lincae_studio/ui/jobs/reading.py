@@ -14,7 +14,7 @@ from lincae_studio.ui.model.document import Document
 
 _Read = TypeVar("_Read")
 
-#: What is read within this time is shown at once, without a dialog.
+#: Projects that are read within this time are shown at once, without a dialog.
 PATIENCE_S = 0.05
 
 

@@ -17,7 +17,7 @@ from lincae_studio.ui.rendering.idle_gate import IdleGate
 #: No step begins in a slice after this much of the main thread's CPU time, which does not depend on the machine's load.
 _SLICE_S = 0.004
 
-#: While the user moves something, slices take up this share of the time, and what is patient waits this long at most.
+#: During interaction, slices take up this share of the time, and patient work waits this long at most.
 _SHARE = 0.33
 _PATIENCE_S = 0.5
 

@@ -24,7 +24,7 @@ from lincae_studio.ui.rendering.rendering import Rendering
 #: Decodes that are compared, the one that is heard included.
 DECODES = 4
 
-#: What changes in quick succession is followed together.
+#: Changes in quick succession are followed together.
 _GATHER_MS = 100
 
 

@@ -11,7 +11,7 @@ from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 
 _GRIP_PX = 4
 
-#: What must be left of the window, as a share of its width.
+#: The share of the window's width that must remain.
 _MOST_SHARE = 0.6
 
 

@@ -14,7 +14,7 @@ from lincae_studio.ui.timeline.envelopes import deletion_at
 from lincae_studio.ui.timeline.lane_hits import LaneHits
 from lincae_studio.ui.timeline.panel import TimelinePanel
 
-#: How far inside of what has the focus a menu opens that was asked for by a key.
+#: How far inside the focused object a menu opens that was requested by a key.
 _INSET_PX = 12
 
 

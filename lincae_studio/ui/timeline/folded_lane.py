@@ -13,7 +13,7 @@ _MARGIN_PX = 4
 #: Bars are at most this high; of more tracks than have room for one pixel, bars share pixels.
 _HIGHEST_PX = 23
 
-#: Opacity of what is heard, and of what is not.
+#: Opacity of audible and of inaudible clips.
 _HEARD, _SILENT = 150, 45
 
 

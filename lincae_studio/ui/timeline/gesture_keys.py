@@ -11,7 +11,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
-#: What ends a press; a double click is no gesture, and what it opens may keep the release.
+#: Events that end a press; a double click is no gesture, and the editor that it opens may keep the release.
 _ENDS = (QEvent.Type.MouseButtonRelease, QEvent.Type.MouseButtonDblClick)
 
 #: Key events, and the context menu, which a key or another button opens.

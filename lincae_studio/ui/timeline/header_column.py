@@ -66,7 +66,7 @@ class HeaderColumn(QWidget):
         #: Headers by the id of the track that they show, and hidden ones that show none.
         self._headers: dict[int, TrackHeader] = {}
         self._spare: list[TrackHeader] = []
-        #: What Tab reaches before and after the headers.
+        #: The controls that Tab reaches before and after the headers.
         self._tab_from: tuple[QWidget, ...] = ()
         self._tab_to: tuple[QWidget, ...] = ()
         #: The ids of the tracks with a header, in the order in which Tab reaches them.
