@@ -234,6 +234,19 @@ def test_the_window_process_never_loads_torch() -> None:
     assert "PySide6" not in loaded
 
 
+def test_the_window_starts_without_modules_for_downloads() -> None:
+    """HTTP and TLS, with the mail headers that they need, take a tenth of a second."""
+    loaded = modules_after("import lincae_studio.ui.app, lincae_studio.ui.main_window, lincae_studio.codecs.neural")
+    assert "PySide6" in loaded
+    assert not loaded & {"torch", "ssl", "http", "email"}
+
+
+def test_a_built_in_codec_loads_no_other_family() -> None:
+    loaded = modules_after("from lincae_studio.codecs import registry\nregistry.load('mdct-2x')")
+    assert "numpy" in loaded
+    assert "yaml" not in loaded
+
+
 def test_the_subcommands_load_neither_torch_nor_qt() -> None:
     parts = ("cli.app", "cli.mixing", "engine.process.worker", "engine.bundles.decode")
     families = "from lincae_studio.codecs import registry\nregistry.families()"

@@ -16,11 +16,11 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from lincae_studio import paths, private
-from lincae_studio.codecs import library, wheels
+from lincae_studio.codecs import library
 from lincae_studio.errors import CodecError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 
@@ -158,6 +158,8 @@ def _alone_to_delete() -> Iterator[None]:
 
 
 def _install(target: Path, cache: Path, progress: ReportProgress, cancel: CancelToken) -> None:
+    from lincae_studio.codecs import wheels  # and with it HTTP and TLS, only now
+
     progress(Progress(0, 0, "Looking for packages"))
     report = target / "tmp" / "report.json"
     options = ["--dry-run", "--report", str(report), "--constraint", str(paths.constraints())]
@@ -167,15 +169,15 @@ def _install(target: Path, cache: Path, progress: ReportProgress, cancel: Cancel
     chosen = wheels.chosen(report.read_bytes(), cancel)
     if not has_nvidia_gpu() and any(wheel.package.startswith("nvidia") for wheel in chosen):
         raise CodecError(f"torch without CUDA was not found at {_CPU_INDEX}", "Try again later")
-    _check_space(cache, chosen)
+    _check_space(cache, wheels.missing_bytes(chosen, cache / "wheels"), sum(wheel.size for wheel in chosen))
     files = wheels.fetch(chosen, cache / "wheels", progress, cancel)
     progress(Progress(0, 0, "Installing"))
     _run_pip(target, cancel, "--no-index", "--no-deps", "--no-cache-dir", *map(str, files))
 
 
-def _check_space(cache: Path, chosen: Sequence[wheels.Wheel]) -> None:
-    unpacked = sum(wheel.size for wheel in chosen) * _UNPACKED[has_nvidia_gpu()]
-    needed = (wheels.missing_bytes(chosen, cache / "wheels") + unpacked) // 1_000_000
+def _check_space(cache: Path, missing_bytes: int, packed_bytes: int) -> None:
+    """`missing_bytes`: to download; `packed_bytes`: of all wheels."""
+    needed = (missing_bytes + packed_bytes * _UNPACKED[has_nvidia_gpu()]) // 1_000_000
     free = shutil.disk_usage(cache.parent).free // 1_000_000
     if free < needed:
         raise CodecError(

@@ -234,8 +234,14 @@ def import_options() -> tuple[ImportOption, ...]:
 
 
 @functools.cache
-def _ours() -> tuple[Family, ...]:
-    return tuple(importlib.import_module(f"{__package__}.{name}").FAMILY for name in _FAMILIES)
+def _family(name: str) -> Family:
+    family: Family = importlib.import_module(f"{__package__}.{name}").FAMILY
+    return family
+
+
+def _ours() -> Iterator[Family]:
+    """Our families, each loaded when it is reached: the window starts with the built-in one alone."""
+    return map(_family, _FAMILIES)
 
 
 def _own(computation: Computation) -> Iterator[tuple[Family, Entry]]:

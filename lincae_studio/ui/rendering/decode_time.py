@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections import deque
+
+import numpy as np
 
 #: Chunks that the estimate is made from.
 _KNOWN = 16
@@ -23,7 +24,7 @@ class DecodeTime:
     @property
     def seconds(self) -> float | None:
         """Seconds per chunk; None while it is not known."""
-        return statistics.median(self._known) if self._known else None
+        return float(np.median(self._known)) if self._known else None
 
     def start(self, key: str) -> None:
         """The engine has started to render a chunk."""
