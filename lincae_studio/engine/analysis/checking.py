@@ -80,9 +80,10 @@ def judge(grams: Grams, session: Session, stems: Sequence[int], delays: Mapping[
     absent = [level_of(gain) == 0.0 for gain in gains]
     used = np.array([np.full(len(gain), common) if gone else gain for gain, gone in zip(gains, absent, strict=True)])
     scaled = Scaled.of(grams.merged(groups), used)
-    judging = Judging(scaled, names, session, [min(delays[one].likeness for one in group) for group in names])
-    findings = judging.delays(delays) + judging.whole_gains(gains, common, absent)
-    findings += judging.changes() + judging.unexplained()
+    likeness = [min(delays[one].likeness for one in group) for group in names]
+    usual = [level_of(gain) / common for gain in used]
+    judging = Judging(scaled, names, session, likeness, usual)
+    findings = judging.delays(delays) + judging.changes() + judging.whole_gains(gains, absent) + judging.unexplained()
     silent = [
         session.track(track_id).name
         for track_id, energy in zip(stems, np.diagonal(total)[1:], strict=True)

@@ -30,6 +30,10 @@ _LEAST_CHANGE = 0.035
 #: A change must exceed the usual spread of the stem's gain by this factor.
 _SIGNIFICANT = 5.0
 
+#: The usual spread over the quantile 0.4 of deviations, of a normal distribution. The median would be that of a change
+#: that lasts for half of the time.
+_SPREAD = 1.907
+
 #: Stems that are quieter than this beside the master are not judged there; neither is a master this quiet.
 _AUDIBLE_DB = -45.0
 _QUIET_DB = -50.0
@@ -122,9 +126,19 @@ class Judging:
     """Finds differences one after another; `levels` are the levels of stems that explain what was found so far."""
 
     def __init__(
-        self, scaled: Scaled, names: Sequence[tuple[int, ...]], session: Session, likeness: Sequence[float]
+        self,
+        scaled: Scaled,
+        names: Sequence[tuple[int, ...]],
+        session: Session,
+        likeness: Sequence[float],
+        usual: Sequence[float],
     ) -> None:
-        """`likeness`: of the stems moved by whole samples with themselves where they are (`alignment.Delay`)."""
+        """Find nothing yet.
+
+        Args:
+            likeness: of the stems moved by whole samples with themselves where they are (`alignment.Delay`).
+            usual: their usual gains, relative to that of most stems.
+        """
         self._scaled = scaled
         self._names = names
         self._session = session
@@ -141,6 +155,9 @@ class Judging:
         beside = 1.0 - np.square(likeness)
         #: The remainder of stems between two samples, in each block: less than that is not listed as missing.
         self._hidden = np.diagonal(self._blocks, axis1=1, axis2=2)[:, 1:] @ beside
+        self._usual = usual
+        #: Spans in which stems have other gains than usual, or none, by their numbers.
+        self._changed: dict[int, list[Span]] = {}
         #: Spans in which another version of a stem was found.
         self._replaced: list[Span] = []
 
@@ -156,18 +173,20 @@ class Judging:
                 found.append(Finding((track_id,), "delay", first, track.end, -float(lag), words))
         return found
 
-    def whole_gains(
-        self, gains: Sequence[npt.NDArray[np.float64]], common: float, absent: Sequence[bool]
-    ) -> list[Finding]:
-        """The stems whose gain differs from that of most others throughout."""
+    def whole_gains(self, gains: Sequence[npt.NDArray[np.float64]], absent: Sequence[bool]) -> list[Finding]:
+        """The stems whose usual gain differs from that of most others; where it is another one, see `changes`."""
         found = []
         for number, (gain, gone) in enumerate(zip(gains, absent, strict=True)):
             span = self._heard(number)
             if gone or span is None:
                 continue
-            change = level_of(gain) / common
-            if abs(math.log10(change)) * 20.0 > 20.0 * math.log10(1.0 + _LEAST_CHANGE):
-                found.append(self._finding(number, "gain", span, -20.0 * math.log10(change), ""))
+            if _differs(self._usual[number]):
+                rest = np.zeros(len(self._blocks), np.bool_)
+                rest[slice(*span)] = True
+                for first, last in self._changed.get(number, ()):
+                    rest[first:last] = False
+                amount = -20.0 * math.log10(self._usual[number])
+                found += [self._finding(number, "gain", one, amount, "") for one in runs(rest, gap=1, least=_SHORTEST)]
             if gain.sum() < 0.0:
                 found.append(self._finding(number, "other", span, 0.0, "polarity inverted"))
         return found
@@ -175,10 +194,9 @@ class Judging:
     def changes(self) -> list[Finding]:
         """The spans in which a stem has another gain in the master than elsewhere."""
         found: list[Finding] = []
-        spans: dict[int, list[Span]] = {}
         for window, share in WINDOWS:
             for number, span in self._candidates(window, share):
-                taken = spans.setdefault(number, [])
+                taken = self._changed.setdefault(number, [])
                 if any(span[0] < end and start < span[1] for start, end in taken):
                     continue
                 refined = self._refined(number, span, window)
@@ -248,7 +266,7 @@ class Judging:
             here = audible[:, number]
             if not here.any():
                 continue
-            spread = 1.4826 * float(np.median(np.abs(change[here, number])))
+            spread = _SPREAD * float(np.quantile(np.abs(change[here, number]), 0.4))
             limit = max(_LEAST_CHANGE, _SIGNIFICANT * spread)
             if spread > 0.5:  # gone for more than half of the time: nothing to compare it with
                 limit = _LEAST_CHANGE
@@ -299,9 +317,8 @@ class Judging:
             return self._finding(number, "other", span, _db(float(left), float(total[0, 0])), "another version")
         if gain < _ABSENT:
             return self._finding(number, "missing", span, level, "")
-        if abs(gain - 1.0) < _LEAST_CHANGE:
-            return None
-        return self._finding(number, "gain", span, -20.0 * math.log10(gain), "")
+        gain *= self._usual[number]
+        return self._finding(number, "gain", span, -20.0 * math.log10(gain), "") if _differs(gain) else None
 
     def _left(self) -> npt.NDArray[np.float64]:
         """The energy in each block that nothing found so far explains. A level may change in the middle of a block."""
@@ -357,6 +374,11 @@ class Judging:
     def _at(self, tracks: tuple[int, ...], kind: Kind, span: Span, amount: float, words: str) -> Finding:
         starts, end = self._scaled.grams.starts, self._session.length
         return Finding(tracks, kind, int(starts[span[0]]), min(int(starts[span[1]]), end), amount, words)
+
+
+def _differs(gain: float) -> bool:
+    """Whether a gain is not 1, in either direction."""
+    return abs(math.log(gain)) > math.log(1.0 + _LEAST_CHANGE)
 
 
 def _in_common(gains: Matrix, audible: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

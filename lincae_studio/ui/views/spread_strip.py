@@ -52,7 +52,10 @@ class SpreadStrip(TimeCanvas):
         if isinstance(event, QHelpEvent):
             index = self._rendering.plan.grid.owner(self.axis.sample_at(event.pos().x()))
             value = self._spread.of(index)
-            text = "" if value is None else f"Chunk {index}: spread of {DECODES} decodes {value:.1f} dB"
+            text = ""
+            if value is not None:
+                level = f"{value:.1f} dB".replace("-", "−")
+                text = f"Chunk {index}: spread of {DECODES} decodes {level} relative to their mean"
             QToolTip.showText(event.globalPos(), text, self)
             return True
         return super().event(event)

@@ -150,6 +150,19 @@ def test_a_change_of_level_is_found_to_a_tenth_of_a_second(level_db: float) -> N
     assert (finding.start / R, finding.end / R) == pytest.approx((7.3, 12.9), abs=0.35), "notes may pause there"
 
 
+@pytest.mark.parametrize("long", [8, 10, 12])
+def test_a_change_for_half_of_the_time_is_named_where_it_is(long: int) -> None:
+    stems = song()
+    master = sum(
+        {**stems, "notes 2": scaled(stems["notes 2"], 4, 4 + long, 1.0)}.values(), np.zeros(20 * R, np.float32)
+    )
+    result, session = check(master, stems)
+    (found,) = result.findings
+    assert session.track(found.tracks[0]).name == "notes 2", said(result, session)
+    assert (found.kind, found.amount) == ("gain", pytest.approx(-1.0, abs=0.1))
+    assert (found.start / R, found.end / R) == pytest.approx((4.0, 4.0 + long), abs=0.2)
+
+
 @pytest.mark.parametrize(("name", "by"), [("hats", 12.3), ("hats", -7.5), ("notes 1", 0.3)])
 def test_a_delay_between_two_samples_is_named_to_a_tenth_and_blamed_on_nothing_else(name: str, by: float) -> None:
     """Of white noise, half a sample leaves all but two thirds of the stem: its level would be 3.9 dB wrong."""
