@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QHelpEvent
+from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.codecs.lincae import pretrained
@@ -57,6 +59,7 @@ def test_a_codec_without_noise_has_none(song: MainWindow) -> None:
 
 @pytest.mark.engine
 @pytest.mark.slow
+@pytest.mark.qt_log_ignore("This plugin does not support raise", extend=True)  # as any tooltip offscreen
 def test_the_cost_is_said_before_and_the_spread_is_drawn(
     qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path
 ) -> None:
@@ -82,6 +85,10 @@ def test_the_cost_is_said_before_and_the_spread_is_drawn(
     qtbot.waitUntil(lambda: not spread.missing() and not spread.peaks.outdated(plan), timeout=ENGINE_LIMIT_MS)
     levels = [spread.of(chunk.index) for chunk in plan.audible]
     assert all(level is not None and -80.0 < level < 20.0 for level in levels)
+    place = QPoint(5, 5)
+    QApplication.sendEvent(panel.spread, QHelpEvent(QEvent.Type.ToolTip, place, panel.spread.mapToGlobal(place)))
+    level = f"{levels[0]:.1f} dB".replace("-", "−")
+    assert QToolTip.text() == f"Chunk 0: spread of {DECODES} decodes {level} relative to their mean"
     drawn, margin = lane.grab().toImage(), panel.spread.grab().toImage()
     assert drawn != before
     press(song, Qt.Key.Key_H, CTRL | SHIFT)
