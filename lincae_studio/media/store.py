@@ -73,6 +73,8 @@ class MediaStore:
         self._open: dict[str, ConformedMedia] = {}
         #: Which files of conformed audio were found to be damaged, and the digests of their entries.
         self._damaged: dict[tuple[int, ...], str] = {}
+        #: Why derived media could not be made, by digest, as the window notes it.
+        self.failures: dict[str, str] = {}
         self._lock = threading.RLock()
         #: Called in any thread, with the digest of an entry that is damaged and was discarded.
         self.on_damage: Callable[[str], None] = lambda _: None

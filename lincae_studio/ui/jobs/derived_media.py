@@ -40,8 +40,7 @@ class DerivedMedia(QObject):
         self._messages = messages
         self._jobs = DocumentJobs(document, window, messages.error)
         self._looked_at: tuple[Media, ...] = ()
-        #: Digests of what could not be made; it is not tried again before `look_again`.
-        self._failed: set[str] = set()
+        self.failures = store.failures
         #: The running jobs, and what cancels them.
         self._current: tuple[str, CancelToken] | None = None
         self._closed = False
@@ -55,7 +54,7 @@ class DerivedMedia(QObject):
 
     def look_again(self) -> None:
         """Make what is missing after files have been found, or cached audio was lost."""
-        self._failed.clear()
+        self.failures.clear()
         self._looked_at = ()
         self._follow()
 
@@ -63,7 +62,7 @@ class DerivedMedia(QObject):
         self._closed = True
 
     def _on_replaced(self) -> None:
-        self._failed.clear()
+        self.failures.clear()
         self._current = None
         self._looked_at = ()
         self._follow()
@@ -91,7 +90,7 @@ class DerivedMedia(QObject):
 
     def _can_make(self, media: Media) -> bool:
         """Whether media are missing, and those that they are made from are there."""
-        missing = media.digest not in self._failed and not self._store.fits(media)
+        missing = media.digest not in self.failures and not self._store.fits(media)
         return missing and self._store.get(media.source.digest) is not None
 
     def _make(self, media: Media) -> None:
@@ -107,8 +106,10 @@ class DerivedMedia(QObject):
         def done(error: StudioError | None) -> None:
             if error is not None:
                 self._messages.error(error)
-            if error is not None or not self._store.fits(media):
-                self._failed.add(media.digest)
+            if error is not None:
+                self.failures[media.digest] = error.problem
+            elif not self._store.fits(media):
+                self.failures[media.digest] = "the cached audio was deleted"
 
         def ended() -> None:
             if not self._closed and self._current is not None and self._current[1] is obsolete:

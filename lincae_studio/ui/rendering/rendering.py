@@ -198,7 +198,7 @@ class Rendering(QObject):
     def export_warnings(self, dry: bool = False) -> list[str]:
         """Warnings if an export would differ from what the session specifies. `dry`: it includes the dry mix."""
         codec, session = self.update_plan().codec, self._document.session
-        return export_warnings(session, codec, self.offline, self._loading, self._bundled, self._media.get, dry)
+        return export_warnings(session, codec, self.offline, self._loading, self._bundled, self._media, dry)
 
     def reader(self) -> MixReader:
         """A reader of the mix: the current plan with its current renders.

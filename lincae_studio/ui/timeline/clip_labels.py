@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QStaticText, QTextOption
@@ -39,8 +40,9 @@ def label_of(
     offline: frozenset[str],
     loading: bool,
     making: frozenset[str] = frozenset(),
+    failures: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """A clip's name, and what else must be known about it."""
+    """A clip's name, and what else must be known about it. `failures`: why derived media could not be made."""
     badges, file = [], media[clip.media]
     if clip.mute:
         badges.append("muted")
@@ -48,6 +50,8 @@ def label_of(
         badges.append(format_db(clip.gain))
     if clip.media in making:
         badges.append("processing…")
+    elif clip.media in offline and clip.media in failures:
+        badges.append(f"processing failed: {failures[clip.media]}")
     elif clip.media in offline:
         badges.append("loading…" if loading else "media missing")
     badges += [words(process) for process in file.chain]

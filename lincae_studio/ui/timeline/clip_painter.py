@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
+from types import MappingProxyType
 from typing import NamedTuple
 
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
@@ -59,6 +60,7 @@ class Row(NamedTuple):
         loading: whether it may only not have been read yet.
         zoom: full scale divided by the level that fills the height of a waveform.
         making: digests of derived media that are being made, and are offline until then.
+        failures: why derived media could not be made, by digest.
     """
 
     track: Track
@@ -72,6 +74,7 @@ class Row(NamedTuple):
     clips: tuple[Clip, ...] = ()
     zoom: float = 1.0
     making: frozenset[str] = frozenset()
+    failures: Mapping[str, str] = MappingProxyType({})
 
 
 _Looks = tuple[QColor, QColor, QColor, QColor, QColor]
@@ -267,7 +270,7 @@ def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, fo
         paint_fades(painter, rect, clip, axis)
     if rect.width() >= HANDLED_PX:
         left = max(rect.left(), 0.0)
-        label = label_of(clip, row.media, row.offline, row.loading, row.making)
+        label = label_of(clip, row.media, row.offline, row.loading, row.making, row.failures)
         paint_label(painter, left, item.name_right, rect.top(), label, font, item.ink)
         if selected:
             paint_handles(painter, rect, clip, axis)

@@ -160,9 +160,8 @@ class Lanes(TimeCanvas):
                 painter.fillRect(QRect(0, top, self.width(), height), QColor(theme.colors().lane_selected))
             audible = session.audible(track)
             for number, layer in enumerate(self._layers(track)):
-                row = Row(
-                    track, top, height, audible, selected, media, offline, self._loading, layer, zoom, self._making
-                )
+                look = audible, selected, media, offline, self._loading, layer, zoom, self._making, self._media.failures
+                row = Row(track, top, height, *look)
                 layers.setdefault(number, []).append(row)
         if visible:
             bottom = self._rows.top(visible[-1]) + self._rows.height(visible[-1])
@@ -352,7 +351,7 @@ class Lanes(TimeCanvas):
         later = (self.axis.x_of(other.start) for other in session.tracks[position].clips if other.start > clip.start)
         right = min(rect.right(), next(later, rect.right()), self.width())
         media = {item.digest: item for item in session.media}
-        label = label_of(clip, media, self._offline(), self._loading, self._making)
+        label = label_of(clip, media, self._offline(), self._loading, self._making, self._media.failures)
         return "" if fits(label, max(rect.left(), 0.0), right, self.font()) else shown(label)
 
     def _drop_target(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> DropTarget:

@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QDialogButtonBox
 from pytestqt.qtbot import QtBot
 
+from lincae_studio import paths
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, places
 from lincae_studio.session.model import Clip, Tempo
@@ -151,6 +152,29 @@ def test_derived_audio_is_made_again_when_the_cache_was_emptied(
     wait_made(qtbot, song)
     qtbot.waitUntil(lambda: not song.rendering.offline and not song.rendering.planning, timeout=LIMIT_MS)
     assert chain(song) == (Reverse(),)
+
+
+def test_a_clip_whose_processing_failed_says_why(
+    qtbot: QtBot, song: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(paths, "stretch_command", lambda: ["/nowhere/python"])
+        drag(song.timeline.lanes, (399, row(0)), (499, row(0)), ALT | SHIFT)
+        wait_made(qtbot, song)
+    why = song.derived_media.failures[clip(song).media]
+    assert "could not be started" in why
+    assert "could not be started" in song.messages.text.text()
+    assert song.timeline.lanes.tip_at(QPoint(100, row(0))) == f"a · processing failed: {why} · 125 %"
+    warning = f"a could not be processed and will be silent: {why}."
+    assert song.rendering.export_warnings() == [warning], "an export asks, and says so"
+    undo(song)
+    assert song.rendering.export_warnings() == []
+    redo(song)
+    assert song.rendering.export_warnings() == [warning]
+    song.derived_media.look_again()
+    wait_made(qtbot, song)
+    assert not song.derived_media.failures
+    assert song.rendering.export_warnings() == []
 
 
 def test_a_file_that_is_found_again_is_processed_again(
