@@ -2,7 +2,7 @@
 
 A plain loop reads a file, encodes it as one batch of windows, and keeps the latents; it hashes nothing, splits nothing
 and writes no index. Two such loops in processes of their own, at the same time, show what two workers could gain here
-at most. The times of runs on a cluster begin when a tenth of the files is made: starting the workers takes seconds.
+at most. The times of runs on a cluster are without the start of the workers, which takes seconds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import soundfile as sf
 from safetensors.numpy import save_file
 
-from lincae_studio import cores
+from lincae_studio import cores, malloc
 from lincae_studio.bench.engine import resolve_codec
 from lincae_studio.bench.processes import measured
 from lincae_studio.codecs import registry
@@ -31,7 +31,7 @@ from lincae_studio.datasets.sources import items_of
 from lincae_studio.datasets.target import Target
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.errors import UsageError
-from lincae_studio.jobs import CancelToken, Progress, no_progress
+from lincae_studio.jobs import CancelToken, no_progress
 from lincae_studio.media.file_audio import channels_of, resampled
 from lincae_studio.media.reading.reader import AudioFile
 from lincae_studio.session.model import DEFAULT_RATE
@@ -66,19 +66,18 @@ def measure_dataset(files: int, seconds: float, codec: str) -> dict[str, object]
         raise UsageError("these files cannot be measured", problem)
     os.environ["OMP_NUM_THREADS"] = "1"  # of torch, in this process and others: a worker has one core
     cores.use_one_per_product()
+    malloc.keep_freed()  # as the command and the workers do
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         shown, codec = codec, resolve_codec(codec, folder / "codec", _BASE_CHANNELS)
         job = Job(kind="encode", codec=registry.by_path(codec))
         _write(folder / "in", files, seconds)
         items = [item for item in items_of(str(folder / "in")) if isinstance(item, Item)]
-        plain_s = _plain(folder / "in", codec)  # the first round reads the files into memory
-        plain_s = _plain(folder / "in", codec)
+        plain_s = measured("dataset", str(folder / "in"), codec)["seconds"]
         here_s = run(job, items, folder / "here").seconds
-        alone = measured("dataset", str(folder / "in"), codec)["seconds"]
         with ThreadPoolExecutor(2) as pool:
             both = list(pool.map(lambda _: measured("dataset", str(folder / "in"), codec)["seconds"], range(2)))
-        ceiling = 2 * alone / max(both)
+        ceiling = 2 * plain_s / max(both)
         one, two = (_on_cluster(job, items, folder / f"{workers}", workers) for workers in (1, 2))
         scaling = one / two if one is not None and two is not None else None
         return {
@@ -102,6 +101,7 @@ def measure_dataset(files: int, seconds: float, codec: str) -> dict[str, object]
 def figures(folder: str, source: str, codec: str) -> dict[str, float]:
     """The plain loop in a process of its own, as `processes.measured` runs it."""
     cores.use_one_per_product()
+    malloc.keep_freed()
     _plain(Path(source), codec, most=3)
     return {"seconds": _plain(Path(source), codec)}
 
@@ -160,16 +160,16 @@ def _writing(job: Job, folder: Path) -> float:
 
 
 def _on_cluster(job: Job, items: Sequence[Item], folder: Path, workers: int) -> float | None:
-    """Seconds for the last nine tenths of the files, as if it were all of them; None without Ray."""
+    """Seconds for all files without the start of the workers, which a run of an eighth of them shows; None without Ray.
+
+    What is made arrives in bursts, so single arrivals tell nothing.
+    """
     if not installed():
         return None
-    times: list[tuple[int, float]] = []
+    few = items[: len(items) // 8]
 
-    def note(progress: Progress) -> None:
-        if not times or progress.done > times[-1][0]:
-            times.append((progress.done, time.perf_counter()))
+    def seconds(chosen: Sequence[Item], name: str) -> float:
+        with local(workers):
+            return run(job, chosen, folder / name, cluster="auto").seconds
 
-    with local(workers):
-        run(job, items, folder, cluster="auto", progress=note)
-    begun = next(place for place in times if place[0] >= len(items) / 10)
-    return (times[-1][1] - begun[1]) * len(items) / max(1, len(items) - begun[0])
+    return (seconds(items, "all") - seconds(few, "few")) * len(items) / (len(items) - len(few))
