@@ -55,7 +55,7 @@ from lincae_studio.preferences import (
 from lincae_studio.session import files
 from lincae_studio.session.model import DEFAULT_RATE, Media, Rate, Session
 from lincae_studio.session.times import count_of, listed
-from lincae_studio.studio.process import EngineProcess
+from lincae_studio.studio.process import EngineProcess, ProcessCodec
 
 #: Latents kept in memory: enough for a few chunks of a hundred tracks.
 _MEMORY_BYTES = 128 * 1024 * 1024
@@ -118,8 +118,6 @@ class Engine:
         self.reader = StoreReader(self.store, repair=self._imported.repair)
         self.bundles = BundleStore(bundles_dir(self._folder))
         self._latents: dict[Path, BundledLatents] = {}
-        #: Codecs that were loaded here although chunks are rendered in a process.
-        self._codecs: dict[tuple[str, int], Codec] = {}
         self._closed = False
         self._lock = threading.RLock()
 
@@ -173,17 +171,17 @@ class Engine:
         return registry.for_session(codec, computation, rate)
 
     def load(self, codec: str, rate: int = DEFAULT_RATE) -> Codec:
-        """Load a codec in the calling process, for sessions of a rate in Hz. Raises like `info`.
+        """Load a codec where this engine computes, for sessions of a rate in Hz. Raises like `info`.
 
-        It takes windows and returns latents `(B, D, T)`, as `codecs.base.Codec` describes.
+        It takes windows `(B, N)` and returns latents `(B, D, T)`, as `codecs.base.Codec` describes. In a separate
+        process or on another machine, it raises `CodecError` where it is missing or fails, and `EngineError` when there
+        is no engine.
         """
         with self._lock:
+            self._check_open()
             info = self.info(codec, rate)
-            if isinstance(self.renderer, Renderer):
-                return self.renderer.codec(CodecRef(codec, info.identity, rate))
-            if (codec, rate) not in self._codecs:
-                self._codecs[codec, rate] = registry.load(codec, self.computation, rate)
-            return self._codecs[codec, rate]
+            ref, renderer = CodecRef(codec, info.identity, rate), self.renderer
+            return renderer.codec(ref) if isinstance(renderer, Renderer) else ProcessCodec(info, ref, renderer)
 
     def import_file(
         self, path: Path, report: Report = no_report, channels: str = "", rate: Rate = DEFAULT_RATE

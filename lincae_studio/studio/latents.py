@@ -96,7 +96,7 @@ class Latents:
         return Latents(latent_files.Latents(self.header, found, np.ones_like(self.audible)), self._engine)
 
     def decode(self, *, seed: int | None = None) -> Audio:
-        """Decode to audio of the same span. It is computed in the calling process.
+        """Decode to audio of the same span.
 
         Args:
             seed: of the noise that some decoders start from; None for the session's.
@@ -104,6 +104,7 @@ class Latents:
         Raises:
             MediaError: when another version of the codec is installed than the one that made them.
             CodecError: when the codec is missing or fails.
+            EngineError: when there is no engine.
         """
         header = self.header if seed is None else replace(self.header, seed=seed)
         stream = latent_files.decoded(latent_files.Latents(header, self.chunks, self.audible), self._codec)

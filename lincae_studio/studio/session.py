@@ -188,8 +188,6 @@ class Session(Processed):
     def evaluate(self, *codecs: str, limit: int = 32, seeds: int = 1) -> Evaluation:
         """Measure codecs on the audible tracks: reconstruction, mixing, scaling, removal, linearity.
 
-        It is computed in the calling process.
-
         Args:
             codecs: ids, or paths of models' folders; without any, the session's.
             limit: largest number of windows, spread over the session.
@@ -197,6 +195,7 @@ class Session(Processed):
 
         Raises:
             CodecError: when there is no such codec, or it fails.
+            EngineError: when there is no engine.
             MediaError: when no track is audible.
         """
         for media in self.document.used_media():

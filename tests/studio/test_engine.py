@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import shutil
+import signal
 import threading
 import warnings
 import weakref
@@ -39,6 +41,7 @@ def test_a_process_renders_the_same(files: list[Path]) -> None:
         np.testing.assert_array_equal(there.render(), here.render())
         np.testing.assert_array_equal(there.latents(), here.latents())
         np.testing.assert_array_equal(there.latents().decode(), here.render())
+        assert there.evaluate("mdct-2x").figures == here.evaluate("mdct-2x").figures
         assert there.linearity().residual_db.tolist() == here.linearity().residual_db.tolist()
         assert not engine.renderer._events.store.nbytes, "what was returned is not kept"
 
@@ -53,6 +56,11 @@ def test_a_process_that_dies_is_restarted(files: list[Path]) -> None:
         assert channel is not None
         channel.kill()
         np.testing.assert_array_equal(song.render(span=(0.0, 1.0)), before)
+        latents = song.latents(span=(0.0, 1.0))
+        channel = engine.renderer._client._channel
+        assert channel is not None
+        channel.kill()
+        np.testing.assert_array_equal(latents.decode(), before)
 
 
 @pytest.mark.process
@@ -62,6 +70,15 @@ def test_a_process_reports_what_it_cannot_render(files: list[Path], cache_dir: P
         engine.store.clear()
         with pytest.raises(ls.StudioError, match="cannot be rendered"):
             song.render()
+
+
+@pytest.mark.process
+def test_a_process_reports_what_it_cannot_compute() -> None:
+    with ls.Engine(process=True) as engine:
+        codec = engine.load("mdct-2x")
+        with pytest.raises(ls.StudioError, match="not 7 samples"):
+            codec.encode(np.zeros((1, 7), np.float32))
+        assert codec.encode(np.zeros((1, 512), np.float32)).shape == (1, 128, 1)
 
 
 @pytest.mark.process
@@ -102,10 +119,31 @@ def test_a_neural_codec_computes_alike_here_and_in_a_process(files: list[Path], 
 def test_a_closed_engine_says_so(files: list[Path], process: bool) -> None:
     with ls.Engine(process=process) as engine:
         song = ls.Session.from_files(*files, engine=engine)
-        song.render(span=(0.0, 0.5))
+        latents = song.latents(span=(0.0, 0.5))
     engine.close()
-    with pytest.raises(ls.StudioError, match="the engine is closed"):
-        song.render()
+    for call in (song.render, latents.decode):
+        with pytest.raises(ls.StudioError, match="the engine is closed"):
+            call()
+
+
+@pytest.mark.process
+def test_closing_ends_all_waiting(files: list[Path]) -> None:
+    """Also for a computation that its process never finishes."""
+    engine = ls.Engine(process=True)
+    codec = engine.load("mdct-2x")
+    process = engine.renderer
+    assert isinstance(process, EngineProcess)
+    channel = None
+    while channel is None:
+        channel = process._client._channel
+    os.kill(channel._process.pid, signal.SIGSTOP)  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(codec.encode, np.zeros((1, codec.info.window_samples(8)), np.float32))
+        while not process._number:
+            threading.Event().wait(0.01)
+        engine.close()
+        with pytest.raises(ls.StudioError, match="closed"):
+            waiting.result()
 
 
 def test_edits_need_no_codec_and_start_nothing() -> None:

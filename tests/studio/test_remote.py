@@ -50,6 +50,8 @@ def test_a_session_is_rendered_there(server: Server, file: Path) -> None:
         here = ls.Session.from_files(file)
         np.testing.assert_array_equal(there.render(), here.render())
         np.testing.assert_array_equal(there.latents(), here.latents())
+        np.testing.assert_array_equal(there.latents().decode(), here.render())
+        assert there.evaluate().figures == here.evaluate().figures
     assert (server.cache_dir / "sent").exists()
 
 

@@ -76,6 +76,13 @@ class PrecisionResolved:
 
 
 @dataclass(frozen=True)
+class Computed:
+    """The answer to `compute`."""
+
+    answer: messages.Computed
+
+
+@dataclass(frozen=True)
 class EngineDown:
     """The process died, or the link to it was lost, and it is being restarted; requests are kept."""
 
@@ -116,6 +123,7 @@ Event = (
     | ChunkFailed
     | EngineUp
     | PrecisionResolved
+    | Computed
     | EngineDown
     | EngineUnusable
     | LinkMeasured
@@ -176,8 +184,12 @@ class EngineClient:
             self._wake.set()
 
     def forget_crashes(self) -> None:
-        """Forget during which chunks the engine crashed, so that they may be tried again; start it now if it is to."""
+        """Forget during which chunks the engine crashed, so that they may be tried again; start it now if it is to.
+
+        If it still cannot be used, that is reported again.
+        """
         with self._lock:
+            self._reported = False
             self._requests.crashes.clear()
             if self._channel is None:
                 self._start_now.set()
@@ -214,6 +226,13 @@ class EngineClient:
     def resolve(self) -> None:
         """Ask what the device and precision come to, which only the process can find out: see `PrecisionResolved`."""
         self._set(messages.Resolve())
+
+    def compute(self, request: messages.Compute | None) -> None:
+        """Use a codec on these numbers: see `Computed`. A new engine is asked again, until the next request or None."""
+        with self._lock:
+            self._settings.pop(messages.Compute, None)
+            if request is not None:
+                self._set(request)
 
     def close(self) -> None:
         """Stop the process and the threads; a process that does not exit by itself is killed."""
@@ -301,6 +320,9 @@ class EngineClient:
                 self._send_pending()
             case messages.Resolved(computation=computation):
                 self._deliver(PrecisionResolved(computation))
+            case messages.Computed():
+                self._crashes_in_a_row, self._reported = 0, False
+                self._deliver(Computed(message))
             case messages.Alive():
                 figures = channel.figures
                 if figures is not None:

@@ -9,15 +9,17 @@ audio and latents by `Need`; `Offer` names the latents there are, instead of `At
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 from msgspec import Struct
 
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.inserts import Kernel
-from lincae_studio.engine.planning.plan import Chunk
+from lincae_studio.engine.planning.plan import Chunk, CodecRef
 
 #: Increased with every incompatible change; a process of another version is refused.
-PROTOCOL = 16
+PROTOCOL = 17
 
 
 #: How often the engine sends `Alive`, in seconds.
@@ -104,6 +106,25 @@ class Item(Struct, frozen=True, tag=True):
     problem: str = ""
 
 
+class Compute(Struct, frozen=True, tag=True):
+    """Use a codec on numbers that are no part of a session, between two batches: answered by `Computed`.
+
+    Attributes:
+        number: in the answer, too.
+        what: the method of `codecs.base.Codec`.
+        shape, data: its packed argument: windows `(B, N)`, or latents `(B, D, T)`; of silence `(frames,)` alone counts.
+        first_frames, seed: of decoding.
+    """
+
+    number: int
+    codec: CodecRef
+    what: Literal["encode", "decode", "silence"]
+    shape: tuple[int, ...]
+    data: bytes = b""
+    first_frames: tuple[int, ...] = ()
+    seed: int = 0
+
+
 class Ping(Struct, frozen=True, tag=True):
     """Answer with `Pong` at once."""
 
@@ -141,6 +162,15 @@ class Need(Struct, frozen=True, tag=True):
     """Send these blocks of audio and latents, in this order: each is answered by an `Item`."""
 
     names: tuple[str, ...]
+
+
+class Computed(Struct, frozen=True, tag=True):
+    """The answer to `Compute`: the shape and bytes of a packed array, or why there is none."""
+
+    number: int
+    shape: tuple[int, ...] = ()
+    data: bytes = b""
+    problem: str = ""
 
 
 class Pong(Struct, frozen=True, tag=True):
@@ -189,8 +219,8 @@ class Log(Struct, frozen=True, tag=True):
     text: str
 
 
-ToEngine = Configure | Resolve | Render | Attach | Limits | Offer | Item | Ping | Quit
-FromEngine = Ready | Resolved | Next | Need | Pong | Alive | Started | Finished | Failed | Dying | Log
+ToEngine = Configure | Resolve | Render | Attach | Limits | Offer | Item | Compute | Ping | Quit
+FromEngine = Ready | Resolved | Next | Need | Computed | Pong | Alive | Started | Finished | Failed | Dying | Log
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_engine = msgspec.msgpack.Decoder(ToEngine).decode

@@ -31,6 +31,7 @@ from lincae_studio.engine.bundles.store import BundledLatents
 from lincae_studio.engine.planning.plan import Chunk, CodecRef
 from lincae_studio.engine.process import messages
 from lincae_studio.engine.process.kernels import ReceivedKernels
+from lincae_studio.engine.process.packing import pack, unpack
 from lincae_studio.engine.process.shared_memory import SharedHandle, SharedWriter
 from lincae_studio.engine.process.supplies import SuppliedAudio, SuppliedLatents, Supplies
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
@@ -64,6 +65,10 @@ class Pipe(Protocol):
 
 #: Where the arrays of a render are put: the slot of shared memory, or None and the frames to send.
 PutArrays = Callable[[Sequence[Array]], tuple[int | None, list[bytes]]]
+
+
+#: What the main thread does next: renders a batch, or a computation outside any session.
+_Work = tuple[Chunk, ...] | messages.Compute
 
 
 @dataclass(frozen=True)
@@ -142,10 +147,10 @@ class Engine:
         self._pipe = pipe
         self._parts = parts
         logging.getLogger().addHandler(_ForwardingHandler(window))
-        self._received: queue.SimpleQueue[tuple[Chunk, ...]] = queue.SimpleQueue()
+        self._received: queue.SimpleQueue[_Work] = queue.SimpleQueue()
         self._kernels = ReceivedKernels()
-        #: What was received and not rendered yet.
-        self._next: deque[tuple[Chunk, ...]] = deque()
+        #: What was received and not done yet.
+        self._next: deque[_Work] = deque()
         #: How many times `Next` was sent, less the answers that were taken.
         self._asked = 0
         self._fast = False
@@ -166,10 +171,13 @@ class Engine:
         threading.Thread(target=self._send_heartbeats, name="engine-heartbeat", daemon=True).start()
         self._window.send(messages.Ready(messages.PROTOCOL, os.getpid()))
         while True:
-            chunks = self._take()
+            work = self._take()
+            if isinstance(work, messages.Compute):
+                self._window.send(self._computed(work))
+                continue
             if self._fast or self._parts.supplies is not None:
                 self._ask()
-            self._render(chunks)
+            self._render(work)
 
     def _load(self, codec: str, rate: int) -> Codec:
         return self._parts.load(self._refs[codec, rate], self._computation)
@@ -194,26 +202,27 @@ class Engine:
             self._asked += 1
             self._window.send(messages.Next(self._renderer.batches()))
 
-    def _take(self) -> tuple[Chunk, ...]:
-        """Wait for the next chunks; memory is returned to the system when none come for a while."""
+    def _take(self) -> _Work:
+        """Wait for what to do next; memory is returned to the system when nothing comes for a while."""
         self._ask()
         with contextlib.suppress(queue.Empty):
             while True:
                 self._expect(self._received.get_nowait())
         if not self._next:
             try:
-                chunks = self._received.get(timeout=_IDLE_S)
+                work = self._received.get(timeout=_IDLE_S)
             except queue.Empty:
                 malloc.give_back()
-                chunks = self._received.get()
-            self._expect(chunks)
-        self._asked -= 1
-        return self._next.popleft()
+                work = self._received.get()
+            self._expect(work)
+        work = self._next.popleft()
+        self._asked -= not isinstance(work, messages.Compute)
+        return work
 
-    def _expect(self, chunks: tuple[Chunk, ...]) -> None:
-        """Put chunks into the line, and ask the window for the audio that they need and that is not here."""
-        self._next.append(chunks)
-        for chunk in chunks:
+    def _expect(self, work: _Work) -> None:
+        """Put work into the line, and ask the window for the audio that its chunks need and that is not here."""
+        self._next.append(work)
+        for chunk in () if isinstance(work, messages.Compute) else work:
             self._refs[chunk.codec.id, chunk.codec.rate] = chunk.codec
             if self._audio is not None:
                 self._audio.expect(self._renderer.unencoded(chunk))
@@ -235,6 +244,24 @@ class Engine:
         self._fast = seconds * len(chunks) < _ASK_AHEAD_S
         for rendered in renders:
             self._finish(rendered, seconds)
+
+    def _computed(self, work: messages.Compute) -> messages.Computed:
+        self._refs[work.codec.id, work.codec.rate] = work.codec
+        try:
+            codec = self._renderer.codec(work.codec)
+            match work.what:
+                case "encode":
+                    found = codec.encode(unpack(work.data, work.shape))
+                case "decode":
+                    latents = unpack(work.data, work.shape)
+                    found = codec.decode(latents, first_frames=work.first_frames, seed=work.seed)
+                case "silence":
+                    found = codec.silence(work.shape[0])
+            return messages.Computed(work.number, found.shape, pack(found))
+        except Exception as error:  # this computation fails, the engine continues
+            if not isinstance(error, StudioError):
+                _log.exception("a codec failed")
+            return messages.Computed(work.number, problem=_reason(error))
 
     def _fail(self, chunk: Chunk, error: Exception) -> None:
         if not isinstance(error, StudioError):
@@ -279,6 +306,8 @@ class Engine:
                     threading.Thread(target=self._resolve, name="engine-resolver", daemon=True).start()
                 case messages.Render() as batch:
                     self._received.put(self._kernels.chunks(batch))
+                case messages.Compute():
+                    self._received.put(message)
                 case messages.Limits(memory=memory, latents=latents, renders=renders, media=media):
                     self._renderer.set_limits(memory, latents, renders)
                     if self._parts.supplies is not None:
