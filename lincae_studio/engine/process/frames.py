@@ -32,7 +32,15 @@ class Stream(Protocol):
 
 
 class NoiseError(Exception):
-    """Something other than an engine answers; the argument is what it printed."""
+    """Something other than an engine answers; the argument is what it printed.
+
+    Attributes:
+        ended: whether the stream has ended, so that an engine may have been cut off.
+    """
+
+    def __init__(self, printed: bytes, ended: bool) -> None:
+        super().__init__(printed.decode(errors="replace"))
+        self.ended = ended
 
 
 class Frames:
@@ -67,9 +75,9 @@ class Frames:
             try:
                 seen += self._read(1)
             except EOFError:
-                raise NoiseError(seen.decode(errors="replace")) from None
+                raise NoiseError(bytes(seen), ended=True) from None
             if len(seen) > _MOST_NOISE:
-                raise NoiseError(seen.decode(errors="replace"))
+                raise NoiseError(bytes(seen), ended=False)
 
     def send_bytes(self, *frames: bytes) -> None:
         """Send frames, with none of another thread between them. Raises `OSError`, or `ValueError` once closed."""

@@ -29,7 +29,7 @@ from lincae_studio.codecs.base import Array
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.process import messages
 from lincae_studio.engine.process.channel import Ended, Launcher, LinkFigures, Received
-from lincae_studio.engine.process.frames import MAGIC, Frames, NoiseError
+from lincae_studio.engine.process.frames import Frames, NoiseError
 from lincae_studio.engine.process.local import LocalLauncher
 from lincae_studio.engine.process.packing import unpack
 from lincae_studio.engine.process.ssh_errors import how_it_ended, no_engine, other_version
@@ -63,6 +63,9 @@ _QUIT_S, _PRINT_S = 2.0, 0.5
 _PRINTED_BYTES = 1 << 13
 
 _GREETING_BYTES = 1 << 12
+
+#: Names that an engine may have asked for and not got: it asks for a few at a time.
+_MOST_NEEDED = 1 << 12
 
 #: How long a test of a connection may take (the engine loads torch), and how often it is seen that it was cancelled.
 _CHECK_S, _CANCEL_S = 60.0, 0.1
@@ -198,8 +201,11 @@ class SshChannel:
         self._needed: deque[str] = deque()
         self._ended = False
         self._error: EngineError | None = None
+        #: What came on standard output instead of an engine, and what ssh prints.
+        self._noise = ""
         self._printed = bytearray()
-        self._pings: dict[int, float] = {}
+        #: The question that is not answered: its number, and when it was sent.
+        self._ping: tuple[int, float] | None = None
         self._round_trip_s: float | None = None
         #: Seconds for a chunk, to render or to come, whichever is longer: a moving average.
         self._chunk_s = 0.0
@@ -248,10 +254,13 @@ class SshChannel:
     def kill(self) -> None:
         """Kill ssh, and what a command of the user's has started instead."""
         if self._process.poll() is None:
-            if hasattr(os, "killpg"):
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
+            self._kill_group()
             self._process.kill()
+
+    def _kill_group(self) -> None:
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def end(self) -> Ended:
         process = self._process
@@ -264,6 +273,9 @@ class SshChannel:
             self._ended = True
             self._changed.notify_all()
         reader, writer, errors = self._threads
+        reader.join(_PRINT_S)
+        if reader.is_alive():  # a command instead of ssh has ended before what it started
+            self._kill_group()
         errors.join(_PRINT_S)  # a process that ssh leaves behind for later connections may keep it open
         for stream in (process.stdin, process.stdout, process.stderr):
             assert stream is not None
@@ -274,7 +286,7 @@ class SshChannel:
         if self._error is not None:
             return Ended(process.returncode, self._error, lasting=True)
         printed = self._printed.decode(errors="replace")
-        return how_it_ended(self._host, process.returncode, printed, self.greeting is not None)
+        return how_it_ended(self._host, process.returncode, printed, self.greeting is not None, self._noise)
 
     # Threads
 
@@ -290,6 +302,8 @@ class SshChannel:
                         with self._changed:
                             self._needed.extend(names)
                             self._changed.notify_all()
+                        if len(self._needed) > _MOST_NEEDED:
+                            raise ValueError("it asks for too much at once")
                     case messages.Finished():
                         self._inbox.put((message, self._receive_arrays(message)))
                     case _:
@@ -298,12 +312,13 @@ class SshChannel:
             self._inbox.put(error)
 
     def _greet(self) -> None:
-        """Wait for an engine of this version. Raises `EOFError` if none answers; `_error` may say more."""
+        """Wait for an engine of this version. Raises `EOFError` if none answers; `_error`, `_noise` may say more."""
         try:
             self._frames.find_beginning()
         except NoiseError as error:
-            if str(error).strip("\0 \n") and not MAGIC.startswith(str(error).encode()):  # else it was cut off
-                self._error = no_engine(self._host, str(error))
+            self._noise = str(error)
+            if not error.ended:
+                self._error = no_engine(self._host, self._noise)
                 self.kill()
             raise EOFError from error
         greeting = messages.decode_greeting(self._frames.recv_bytes(_GREETING_BYTES))
@@ -333,11 +348,10 @@ class SshChannel:
         return arrays
 
     def _note_pong(self, number: int) -> None:
-        asked = self._pings.pop(number, None)
-        if asked is None:
+        ping, now = self._ping, time.monotonic()
+        if ping is None or ping[0] != number:
             return
-        now = time.monotonic()
-        self._round_trip_s = now - asked
+        self._ping, self._round_trip_s = None, now - ping[1]
         seconds, (received, sent) = now - self._counted_at, self._counted
         self._counted_at, self._counted = now, (self._frames.received, self._frames.sent)
         self._figures = LinkFigures(
@@ -361,9 +375,10 @@ class SshChannel:
                 now = time.monotonic()
                 if now >= next_ping:
                     next_ping = now + _PING_S
-                    if all(now - asked > _PONG_S for asked in self._pings.values()):
+                    ping = self._ping  # which the reader forgets when it is answered
+                    if ping is None or now - ping[1] > _PONG_S:
                         number += 1
-                        self._pings = {number: now}
+                        self._ping = number, now
                         self._send(messages.Ping(number))
                 while self._outbox:
                     self._send(self._outbox.popleft())
@@ -371,10 +386,12 @@ class SshChannel:
                     item = self._supplier.answer(self._needed.popleft())
                     self._media_bytes += len(item.data)
                     self._send(item)
-        except (OSError, ValueError) as error:
+        except OSError as error:  # ssh has ended, or does soon, and says why
             if not self._ended:
                 _log.info("nothing more can be sent to %s: %s", self._host, error)
-            if not isinstance(error, OSError):  # the engine asks for what it must not have
+        except Exception as error:  # the boundary of the thread: an engine that receives nothing is useless
+            if not self._ended:
+                _log.warning("nothing more can be sent to %s: %s", self._host, error)
                 self.kill()
 
     def _wait_to_write(self, until: float) -> bool:

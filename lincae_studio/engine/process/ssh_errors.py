@@ -56,12 +56,13 @@ _LOST = re.compile(
 )
 
 
-def how_it_ended(host: str, exit_code: int | None, printed: str, answered: bool) -> Ended:
+def how_it_ended(host: str, exit_code: int | None, printed: str, answered: bool, noise: str = "") -> Ended:
     """Why ssh has ended.
 
     Args:
         printed: what ssh and the command have printed on standard error.
         answered: whether an engine had answered.
+        noise: what came on standard output before an engine had answered.
     """
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
     last = lines[-1].rstrip(".") if lines else ""
@@ -80,10 +81,12 @@ def how_it_ended(host: str, exit_code: int | None, printed: str, answered: bool)
             detail = f": {last}" if later else ""
             error = EngineError(problem.format(host=host) + detail, remedy.format(host=host))
             return Ended(exit_code, error, lasting=not later)
-    reason = last or f"exit code {exit_code}"
-    remedy = f"Check that this works in a terminal: ssh {host} lincae-studio --version"
     # If ssh has failed, not the command, the next attempt may succeed.
     lasting = exit_code is not None and exit_code >= 0 and exit_code != _OWN
+    if lasting and noise.strip("\0 \n"):
+        return Ended(exit_code, no_engine(host, noise), lasting)
+    reason = last or f"exit code {exit_code}"
+    remedy = f"Check that this works in a terminal: ssh {host} lincae-studio --version"
     return Ended(exit_code, EngineError(f"no engine answers on {host}: {reason}", remedy), lasting)
 
 

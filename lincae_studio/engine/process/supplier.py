@@ -63,7 +63,7 @@ class Supplier:
             count = max(0, min(BLOCK_FRAMES, media.length - first))
             block = np.stack([media.read(channel, first, count) for channel in range(media.channels)])
             return Item(name, (media.channels, count), pack(block))
-        except MediaError as error:
+        except (MediaError, OSError) as error:  # this chunk fails, others do not
             return Item(name, problem=str(error))
 
     def _latents_of(self, name: str, key: str) -> Item:

@@ -153,6 +153,7 @@ class Proxy:
     _closing: bool = False
 
     def __post_init__(self) -> None:
+        self._lock = threading.Lock()
         self._flows = threading.Event()
         self._flows.set()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -182,7 +183,8 @@ class Proxy:
 
     def cut(self) -> bool:
         """Reset all connections, as when a cable is pulled and plugged in again. Whether there were any."""
-        pairs, self._pairs = self._pairs, []
+        with self._lock:  # a connection that is being made is cut, too
+            pairs, self._pairs = self._pairs, []
         alive = [pair.alive for pair in pairs]
         for pair in pairs:
             pair.cut()
@@ -195,12 +197,13 @@ class Proxy:
                 near.close()
                 return
             self.connections += 1
-            try:
-                far = socket.create_connection(("127.0.0.1", self.target))
-            except OSError:
-                near.close()
-                continue
-            self._pairs.append(_Pair(near, far, self.delay_s, self._flows))
+            with self._lock:
+                try:
+                    far = socket.create_connection(("127.0.0.1", self.target))
+                except OSError:
+                    near.close()
+                    continue
+                self._pairs.append(_Pair(near, far, self.delay_s, self._flows))
 
 
 class _Pair:

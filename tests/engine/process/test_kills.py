@@ -35,6 +35,9 @@ pytestmark = pytest.mark.linux("kills processes as Linux does")
 GRID = Grid(256, 256, 32, 2)
 KILLS = 10
 
+#: As many edits are made at least.
+EDITS = 11
+
 
 class Killed:
     """The engine side of a window whose process is killed after random numbers of events, and moments later."""
@@ -106,6 +109,43 @@ def random_edit(session: Session, rng: random.Random) -> Session:
     )()
 
 
+def check_edits_and_export(killed: Killed, session: Session, store: MediaStore, path: Path, rng: random.Random) -> None:
+    """Edit and export until it has been killed often enough: the mix and the file are as if it never were."""
+    renderer = new_renderer(StoreReader(store))
+    exported = plan_of(session, "mdct-2x", GRID)
+
+    def provide(chunk: Chunk) -> Rendered:
+        return killed.store.wait_for(chunk, CancelToken(), lambda: killed.client.request([chunk], priority="export"))
+
+    def moved_on(done: int) -> bool:
+        return killed.kills > done or not killed.store.missing(killed.plan)
+
+    killed.show(session)
+    killed.client.start()
+    try:
+        export = threading.Thread(target=mixdown, args=(exported, provide, path), daemon=True)
+        export.start()
+        history = [session]
+        while killed.kills < killed.most or len(history) < EDITS:
+            done = killed.kills
+            history.append(random_edit(history[-1], rng))
+            killed.show(history[-1])
+            eventually(partial(moved_on, done))
+        killed.show(history[0])  # undone, all of it
+        killed.show(history[-1])  # and redone
+        eventually(lambda: not killed.store.missing(killed.plan), timeout_s=60.0)
+        export.join(60.0)
+        assert not export.is_alive()
+    finally:
+        killed.client.close()
+    for chunk in killed.plan.audible:
+        rendered, expected = killed.store.get(chunk.key), renderer.render(chunk)
+        assert rendered is not None
+        assert np.array_equal(rendered.audio, expected.audio)
+        assert np.array_equal(rendered.latents, expected.latents)
+    assert np.array_equal(read_audio(path), render_plan(exported, renderer))
+
+
 @pytest.mark.parametrize(
     ("number", "damage", "run"),
     [
@@ -126,7 +166,6 @@ def test_the_mix_and_the_export_are_complete_after_ten_kills(
     one = import_audio(store, tmp_path / "one.wav", noise(1, 400_000))
     two = import_audio(store, tmp_path / "two.wav", noise(2, 200_000, 2))
     session = session_of(one, two)
-    renderer = new_renderer(StoreReader(store))
     if number:  # what an engine of yesterday left, whole or not
         old = Killed(cache_dir, rng)
         old.most = 0
@@ -135,39 +174,4 @@ def test_the_mix_and_the_export_are_complete_after_ten_kills(
         eventually(lambda: not old.store.missing(old.plan))
         old.client.close()
         damage(cache_dir)
-    killed = Killed(cache_dir, rng, run)
-    killed.show(session)
-    killed.client.start()
-    try:
-        exported = plan_of(session, "mdct-2x", GRID)
-        path = tmp_path / "mix.wav"
-
-        def provide(chunk: Chunk) -> Rendered:
-            return killed.store.wait_for(
-                chunk, CancelToken(), lambda: killed.client.request([chunk], priority="export")
-            )
-
-        def moved_on(done: int) -> bool:
-            return killed.kills > done or not killed.store.missing(killed.plan)
-
-        export = threading.Thread(target=mixdown, args=(exported, provide, path))
-        export.start()
-        history = [session]
-        while killed.kills < KILLS or len(history) < 12:
-            done = killed.kills
-            history.append(random_edit(history[-1], rng))
-            killed.show(history[-1])
-            eventually(partial(moved_on, done))
-        killed.show(history[0])  # undone, all of it
-        killed.show(history[-1])  # and redone
-        eventually(lambda: not killed.store.missing(killed.plan), timeout_s=60.0)
-        export.join(60.0)
-        assert not export.is_alive()
-    finally:
-        killed.client.close()
-    for chunk in killed.plan.audible:
-        rendered, expected = killed.store.get(chunk.key), renderer.render(chunk)
-        assert rendered is not None
-        assert np.array_equal(rendered.audio, expected.audio)
-        assert np.array_equal(rendered.latents, expected.latents)
-    assert np.array_equal(read_audio(path), render_plan(exported, renderer))
+    check_edits_and_export(Killed(cache_dir, rng, run), session, store, tmp_path / "mix.wav", rng)

@@ -21,7 +21,6 @@ from lincae_studio import __version__
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.lincae.pretrained import save_own
-from lincae_studio.engine.export.mixdown import mixdown
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, Plan, make_plan
 from lincae_studio.engine.process import client, messages, ssh
@@ -32,9 +31,10 @@ from lincae_studio.engine.process.local import LocalLauncher
 from lincae_studio.engine.process.packing import pack
 from lincae_studio.engine.process.ssh import Machine, SshLauncher
 from lincae_studio.engine.process.ssh_errors import how_it_ended
+from lincae_studio.engine.process.supplier import Supplier
 from lincae_studio.engine.process.supplies import BLOCK_FRAMES, sent_media_database
 from lincae_studio.engine.rendering.disk import disk_usage
-from lincae_studio.engine.rendering.renderer import Rendered, StoreReader
+from lincae_studio.engine.rendering.renderer import StoreReader
 from lincae_studio.errors import EngineError
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.store import MediaStore
@@ -42,8 +42,8 @@ from lincae_studio.session.model import Session
 from tests.codecs.lincae.models import small_model
 from tests.engine.process.sshd import HOST, Proxy, Server, serving
 from tests.engine.process.test_client import Engine as LocalEngine
-from tests.engine.process.test_kills import GRID, Killed, random_edit
-from tests.helpers import eventually, import_audio, new_renderer, noise, plan_of, read_audio, render_plan, session_of
+from tests.engine.process.test_kills import Killed, check_edits_and_export
+from tests.helpers import eventually, import_audio, new_renderer, noise, plan_of, session_of
 
 pytestmark = pytest.mark.linux("runs an ssh server")
 
@@ -192,43 +192,10 @@ def test_the_mix_and_the_export_are_complete_after_50_cuts(
 ) -> None:
     monkeypatch.setattr(client, "_BACK_OFF_S", (0.0, 0.1))
     rng = random.Random(1)
-    renderer = new_renderer(StoreReader(store))
     with Proxy(server.port) as proxy:
         cut = Cut(server.machine(proxy.port), proxy, store, rng)
-        cut.show(session)
-        cut.client.start()
-        try:
-            exported = plan_of(session, "mdct-2x", GRID)
-            path = tmp_path / "mix.wav"
-
-            def provide(chunk: Chunk) -> Rendered:
-                return cut.store.wait_for(chunk, CancelToken(), lambda: cut.client.request([chunk], priority="export"))
-
-            def moved_on(done: int) -> bool:
-                return cut.kills > done or not cut.store.missing(cut.plan)
-
-            export = threading.Thread(target=mixdown, args=(exported, provide, path), daemon=True)
-            export.start()
-            history = [session]
-            while cut.kills < CUTS:
-                done = cut.kills
-                history.append(random_edit(history[-1], rng))
-                cut.show(history[-1])
-                eventually(partial(moved_on, done))
-            cut.show(history[0])  # undone, all of it
-            cut.show(history[-1])  # and redone
-            eventually(lambda: not cut.store.missing(cut.plan), timeout_s=60.0)
-            export.join(60.0)
-            assert not export.is_alive()
-        finally:
-            cut.client.close()
+        check_edits_and_export(cut, session, store, tmp_path / "mix.wav", rng)
     assert proxy.connections >= CUTS
-    for chunk in cut.plan.audible:
-        rendered, expected = cut.store.get(chunk.key), renderer.render(chunk)
-        assert rendered is not None
-        assert np.array_equal(rendered.audio, expected.audio)
-        assert np.array_equal(rendered.latents, expected.latents)
-    assert np.array_equal(read_audio(path), render_plan(exported, renderer))
 
 
 def test_nobody_waits_for_a_link_that_stalls(server: Server, plan: Plan, store: MediaStore) -> None:
@@ -269,6 +236,67 @@ def test_closing_ends_a_link_that_stalls(server: Server, plan: Plan, store: Medi
             proxy.stall()
             process = engine.client._channel._process  # type: ignore[union-attr]
         assert process.poll() is not None
+
+
+def test_closing_ends_a_link_that_no_engine_has_answered(server: Server, store: MediaStore) -> None:
+    with Proxy(server.port) as proxy:
+        proxy.stall()
+        with Engine(server.machine(proxy.port), store) as engine:
+            engine.client.start()
+            eventually(lambda: proxy.connections)
+        assert not engine.of(EngineUp)
+
+
+def test_a_command_instead_of_ssh_may_leave_something_behind(store: MediaStore) -> None:
+    with Engine(Machine(HOST, ssh="sh -c 'sleep 1000 & exit 255'"), store) as engine:
+        engine.client._silent_s = 1.0  # it keeps the output open
+        engine.client.start()
+        engine.wait(lambda: len(engine.of(EngineDown)) == 2)
+
+
+def test_a_greeting_of_the_shell_is_skipped(server: Server, plan: Plan, store: MediaStore) -> None:
+    machine = server.machine()
+    machine = dataclasses.replace(machine, program=f"echo Welcome to {HOST}; {machine.program}")
+    with Engine(machine, store) as engine:
+        engine.client.request(plan.audible[:1])
+        engine.client.start()
+        engine.wait_for(plan.audible[:1])
+        assert not engine.of(EngineDown)
+
+
+def test_a_link_that_is_lost_after_a_greeting_of_the_shell_is_tried_again_soon(
+    server: Server, store: MediaStore
+) -> None:
+    with Proxy(server.port) as proxy:
+        machine = dataclasses.replace(server.machine(proxy.port), program=f"echo Welcome to {HOST}; cat #")
+        with Engine(machine, store) as engine:
+
+            def greeted(connections: int) -> bool:
+                channel = engine.client._channel
+                return (
+                    isinstance(channel, ssh.SshChannel)
+                    and channel._frames.received > 0
+                    and proxy.connections == connections
+                )
+
+            engine.client.start()
+            for connections in (1, 2):
+                eventually(partial(greeted, connections))
+                proxy.cut()
+            engine.wait(lambda: len(engine.of(EngineDown)) == 2)
+            assert not engine.of(EngineUnusable)
+
+
+def test_a_full_disk_there_costs_nothing_but_speed(server: Server, plan: Plan, store: MediaStore) -> None:
+    machine = server.machine()
+    machine = dataclasses.replace(machine, program=f"ulimit -f 80; {machine.program}")
+    with Engine(machine, store) as engine:
+        engine.client.request(plan.audible)
+        engine.client.start()
+        engine.wait_for(plan.audible)
+        assert_equal(engine, plan.audible, store)
+        assert not engine.of(EngineDown)
+    assert disk_usage(sent_media_database(server.cache_dir)).array_bytes < 40_960
 
 
 def test_the_engine_ends_with_its_link(server: Server, plan: Plan, store: MediaStore) -> None:
@@ -447,6 +475,39 @@ def test_an_engine_that_asks_for_other_audio_is_ended(
         engine.client.start()
         engine.wait(lambda: engine.of(EngineDown))
     assert "no chunk needs" in caplog.text
+
+
+def test_an_engine_that_asks_for_too_much_is_ended(
+    server: Server, store: MediaStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    greeting = messages.encode(messages.Greeting(__version__, messages.PROTOCOL))
+    need = messages.encode(messages.Need(("latents/0",) * 100_000))
+    (tmp_path / "answer").write_bytes(MAGIC + b"".join(len(one).to_bytes(4, "big") + one for one in (greeting, need)))
+    program = f"(cat {shlex.quote(str(tmp_path / 'answer'))}; cat) #"
+    with Engine(dataclasses.replace(server.machine(), program=program), store) as engine:
+        engine.client.start()
+        engine.wait(lambda: engine.of(EngineDown))
+    assert "asks for" in caplog.text
+
+
+def test_a_defect_here_ends_the_link_and_not_only_its_thread(
+    server: Server, plan: Plan, store: MediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken: list[str] = []
+    answer = Supplier.answer
+
+    def breaks_once(supplier: Supplier, name: str) -> messages.Item:
+        if not broken:
+            broken.append(name)
+            raise RuntimeError("this was not thought of")
+        return answer(supplier, name)
+
+    monkeypatch.setattr(Supplier, "answer", breaks_once)
+    with Engine(server.machine(), store) as engine:
+        engine.client.request(plan.audible[:1])
+        engine.client.start()
+        engine.wait_for(plan.audible[:1])
+        assert len(engine.of(EngineUp)) == 2
 
 
 def test_renders_that_are_not_finite_or_too_large_are_refused(

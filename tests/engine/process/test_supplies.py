@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from pathlib import Path
 
@@ -118,6 +119,19 @@ def test_audio_that_cannot_be_read_is_an_error_and_asked_for_again(link: Link, s
     with pytest.raises(MediaError, match="not in the cache"):
         link.audio.read(media.digest, 0, 0, 10)
     folder.with_name("elsewhere").rename(folder)
+    assert link.audio.read(media.digest, 0, 0, 10).any()
+
+
+def test_a_disk_that_fails_is_an_error_of_what_needs_it(
+    link: Link, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MediaStore, "open", fails)
+        with pytest.raises(MediaError, match="Input/output error"):
+            link.audio.read(media.digest, 0, 0, 10)
     assert link.audio.read(media.digest, 0, 0, 10).any()
 
 
