@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
+from lincae_studio.errors import EngineError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import Theme
 from lincae_studio.ui.actions import menus
@@ -56,7 +57,7 @@ from lincae_studio.ui.model.context import ContextPlace, Place
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.notify import OUTCOME, REFUSAL, MessageBar
+from lincae_studio.ui.notify import ENGINE, OUTCOME, REFUSAL, MessageBar
 from lincae_studio.ui.panels.clip_table import ClipTable
 from lincae_studio.ui.panels.history import HistoryPanel
 from lincae_studio.ui.panels.inspector import Inspector
@@ -99,6 +100,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self._theme: Theme = "dark"
         self._was_shown = False
+        self._engine_problem: EngineError | None = None
         self.actions_by_id: dict[str, QAction] = {}
         self.preferences = preferences or PreferenceStore(None, self)
         self._follow_theme()
@@ -316,6 +318,15 @@ class MainWindow(QMainWindow):
         menus.follow_tip(self.timeline.add_track_button, self.actions_by_id["add_track"])
         menus.follow_tip(self.status.messages, self.actions_by_id["messages"])
 
+    def _show_engine_problem(self) -> None:
+        """Say once why there is no engine, until there is one."""
+        problem, before = self.rendering.engine_status.problem, self._engine_problem
+        self._engine_problem = problem
+        if problem is None:
+            self.messages.resolve(ENGINE)
+        elif problem is not before:
+            self.messages.error(problem, topic=ENGINE)
+
     def _connect(self) -> None:
         senders = (self.preferences, self.rendering, self.linearity_meter, self.autosave)
         for sender in senders:
@@ -324,6 +335,7 @@ class MainWindow(QMainWindow):
             refused.connect(self.messages.refusal)
         self.document.changed.connect(lambda _continuous: self.messages.resolve(REFUSAL))
         self.document.replaced.connect(lambda: self.messages.resolve(OUTCOME))
+        self.rendering.engine_changed.connect(self._show_engine_problem)
         if self.preferences.load_error is not None:
             self.messages.error(self.preferences.load_error)
         self.clip_commands.said.connect(self.messages.info)

@@ -11,6 +11,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.plain_text import shown
+from lincae_studio.ui.rendering.engine_status import sentence
 
 
 class ConnectionTest(QWidget):
@@ -38,7 +39,8 @@ class ConnectionTest(QWidget):
         self._follow()
 
     def _follow(self) -> None:
-        self.button.setEnabled(ssh.machine_of(self._store.value) is not None and self._job is None)
+        # Not disabled during the test: the focus would go to the next button, and a key to what that does.
+        self.button.setEnabled(ssh.machine_of(self._store.value) is not None)
         if ssh.machine_of(self._store.value) != self._machine:  # the result is of another one
             self._machine = ssh.machine_of(self._store.value)
             self.message.clear()
@@ -60,8 +62,7 @@ class ConnectionTest(QWidget):
         job.start()
 
     def _on_failed(self, error: StudioError) -> None:
-        text = str(error)
-        self._show(text[:1].upper() + text[1:])
+        self._show(sentence(str(error), self._machine.host if self._machine is not None else ""))
 
     def _show(self, text: str) -> None:
         self.message.setText(shown(text))

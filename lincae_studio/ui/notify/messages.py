@@ -36,6 +36,9 @@ _LONG = 600
 #: The topic of refusals: only the last one is shown, and it is over with the next edit that succeeds.
 REFUSAL = "refusal"
 
+#: The topic of why there is no engine: it is over when there is one.
+ENGINE = "engine"
+
 #: The topic of what the last export, or import of a project, came to: it is over with the next one, and when another
 #: session is opened.
 OUTCOME = "outcome"

@@ -21,11 +21,13 @@ class EngineStatus:
     Attributes:
         machine: the one that it runs on; None if it is this computer.
         text: one or a few words; `tip`: a sentence or two, where there is more to say.
+        problem: why there is no engine, until there is one.
     """
 
     def __init__(self) -> None:
         self.machine: Machine | None = None
         self.text, self.tip = "engine starting", ""
+        self.problem: EngineError | None = None
 
     @property
     def host(self) -> str:
@@ -34,16 +36,17 @@ class EngineStatus:
 
     def move(self, machine: Machine | None) -> None:
         """The engine starts on another machine, or on this computer."""
-        self.machine, self.tip = machine, ""
+        self.machine, self.tip, self.problem = machine, "", None
         self.text = f"{self.host} · connecting" if machine is not None else "engine starting"
 
     def follow(self, event: engine.Event) -> bool:
-        """Whether an event has changed the text."""
-        before = self.text, self.tip
+        """Whether an event has changed anything."""
+        before = self.text, self.tip, self.problem
         match event:
             case engine.EngineUp(pid=pid):
                 _log.info("engine process %d has started", pid)
                 self.text, self.tip = (f"{self.host} · connected" if self.host else "engine ready"), ""
+                self.problem = None
             case engine.LinkMeasured(figures=figures) if self.host:
                 self.text, self.tip = f"{self.host} · {_speed(figures)}", _details(self.host, figures)
             case engine.EngineDown():
@@ -51,8 +54,15 @@ class EngineStatus:
                 self.tip = "The dry mix is played until the machine is reached" if self.host else ""
             case engine.EngineUnusable(reason=reason):
                 self.text = f"{self.host} · disconnected" if self.host else "engine not running"
-                self.tip = f"{reason[:1].upper()}{reason[1:].rstrip('.')}." if self.host else ""
-        return (self.text, self.tip) != before
+                self.tip = sentence(reason, self.host) if self.host else ""
+                self.problem = unusable(event)
+        return (self.text, self.tip, self.problem) != before
+
+
+def sentence(text: str, host: str) -> str:
+    """A message as a sentence; a host's name that it begins with stays as it is."""
+    begins = text if text.startswith(host) else text[:1].upper() + text[1:]
+    return f"{begins.rstrip('.')}."
 
 
 def unusable(event: engine.EngineUnusable) -> EngineError:

@@ -31,7 +31,7 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.chunk_requests import ChunkRequests
 from lincae_studio.ui.rendering.chunk_states import ChunkStates, Looks
 from lincae_studio.ui.rendering.decode_time import DecodeTime
-from lincae_studio.ui.rendering.engine_status import EngineStatus, unusable
+from lincae_studio.ui.rendering.engine_status import EngineStatus
 from lincae_studio.ui.rendering.export_warnings import export_warnings
 from lincae_studio.ui.rendering.idle_gate import IdleGate
 from lincae_studio.ui.rendering.planning import Planned, Planning
@@ -417,8 +417,6 @@ class Rendering(QObject):
                     self.refresh()
             case engine.EngineDown() if self._current_key is not None:
                 self._announce(self._current_key)  # no longer being rendered
-            case engine.EngineUnusable():
-                self.problem.emit(unusable(event))
 
     def _note_damage(self, digest: str) -> None:
         """Any thread: read the audio as silence from now on, and let the main thread deal with it."""
