@@ -79,7 +79,7 @@ def _clear(
     except OSError as error:
         reason, remedy = os_error_reason(error, folder)
         raise StudioError(f"the cache {folder} cannot be cleared: {reason}", remedy) from error
-    cleared = "latents, renders and conformed audio" if media else "latents and renders"
+    cleared = "latents, renders and cached audio" if media else "latents and renders"
     show(f"cleared {cleared} in {folder}")
 
 

@@ -309,7 +309,7 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
         for media in self.media:
             if media.digest == digest:
                 return media
-        raise EditError(f"there is no media file {digest[:12]}", "Import the file first")
+        raise EditError(f"there is no audio file {digest[:12]}", "Import the file first")
 
     def snapshot(self, snapshot_id: int) -> Snapshot:
         """The snapshot with this id. Raises `EditError` when there is none."""

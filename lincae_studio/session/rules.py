@@ -47,7 +47,7 @@ def check(session: Session) -> None:
     """
     digests = [media.digest for media in session.media]
     if len(set(digests)) != len(digests):
-        raise EditError("two media files have the same digest", "List each file only once")
+        raise EditError("two audio files have the same digest", "List each file only once")
     for media in session.media:
         if rate_of(media.digest) != session.rate:
             raise EditError(f"the audio file {media.path} is not listed at the session’s rate of {session.rate:,} Hz")
@@ -233,9 +233,9 @@ def _check_track(track: Track, next_id: int) -> None:
 def _check_clip(clip: Clip, by_digest: Mapping[str, Media]) -> None:
     media = by_digest.get(clip.media)
     if media is None:
-        raise EditError(f"clip {clip.id} ({clip.name}) refers to media file {clip.media[:12]}, which is not listed")
+        raise EditError(f"clip {clip.id} ({clip.name}) refers to audio file {clip.media[:12]}, which is not listed")
     if clip.offset + clip.length > media.length:
-        raise EditError(f"clip {clip.id} ({clip.name}) extends past the end of its media file")
+        raise EditError(f"clip {clip.id} ({clip.name}) extends past the end of its audio file")
     if clip.end > MAX_LENGTH:
         raise EditError(f"clip {clip.id} ({clip.name}) ends after {LONGEST}")
     if max(clip.fade_in, clip.fade_out) > clip.length:

@@ -42,7 +42,7 @@ def label_of(
     making: frozenset[str] = frozenset(),
     failures: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """A clip's name, and what else must be known about it. `failures`: why derived media could not be made."""
+    """A clip's name and badges. `failures`: why derived media could not be made."""
     badges, file = [], media[clip.media]
     if clip.mute:
         badges.append("muted")
@@ -53,7 +53,7 @@ def label_of(
     elif clip.media in offline and clip.media in failures:
         badges.append(f"processing failed: {failures[clip.media]}")
     elif clip.media in offline:
-        badges.append("loading…" if loading else "media missing")
+        badges.append("loading…" if loading else "file missing")
     badges += [words(process) for process in file.chain]
     if clip.tempo:
         badges.append("follows tempo")
