@@ -102,7 +102,7 @@ def with_clip(**changes: object) -> Session:
         (replace(two_tracks(), next_id=4), "next_id is 4, but id 4 is in use"),
         (with_clip(id=1), "two tracks, clips, markers, snapshots or operators have the same id"),
         (with_clip(id=4), "two tracks, clips, markers, snapshots or operators have the same id"),
-        (with_clip(media=STEREO.digest), "refers to media .* which is not listed"),
+        (with_clip(media=STEREO.digest), "refers to audio file .* which is not listed"),
         (with_clip(offset=1), "past the end of its audio file"),
         (with_clip(length=1001), "past the end of its audio file"),
         (with_clip(start=MAX_LENGTH - 999), "ends after 24 hours"),
