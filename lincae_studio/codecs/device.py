@@ -12,12 +12,12 @@ import torch
 from msgspec.structs import replace
 
 from lincae_studio import paths
-from lincae_studio.codecs import tiles
+from lincae_studio.codecs import tile_choice, tiles
 from lincae_studio.codecs.computation import DEVICE_VARIABLE, Arithmetic, Computation
 from lincae_studio.errors import CodecError, UsageError
 from lincae_studio.preferences import Precision
 
-#: The result of `tiles.narrowest` on this machine.
+#: The result of `tile_choice.narrowest` on this machine.
 _TILES_NAME = "tiles.json"
 
 #: Values of oneDNN's variable with which it multiplies bfloat16 in hardware.
@@ -43,7 +43,7 @@ def resolve(computation: Computation) -> Computation:
         computation,
         resolved=decoder_arithmetic(device, computation.precision),
         kind=device.type,
-        tiles=tiles.narrowest(paths.cache_dir() / _TILES_NAME) if automatic and device.type == "cpu" else 0,
+        tiles=tile_choice.narrowest(paths.cache_dir() / _TILES_NAME) if automatic and device.type == "cpu" else 0,
         kernels=automatic and (has_kernels(device) or (device.type == "cpu" and tiles.has_library())),
     )
 

@@ -9,21 +9,14 @@ Where the package `lincae-studio-kernels` is installed its compiled code compute
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import platform
-import time
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 
-import msgspec
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lincae_studio import atomic, bounded
 from lincae_studio.codecs import compiled
 
 #: Tiles that are transformed at once, and their values: their points should stay in the processor's cache.
@@ -35,17 +28,6 @@ SLICE = 1 << 17
 
 #: Images with fewer tiles than this are left to torch: transforming the weights would cost more than it saves.
 _FEWEST = 16
-
-#: The measured convolutions, with their norms: channels, and size of the image. Fewer channels save less.
-_MEASURED = ((256, (32, 44)), (128, (64, 44)), (64, (128, 88)))
-
-#: Tiles must save this part of the time, so that measuring again is unlikely to choose otherwise.
-_LEAST_SAVED = 0.1
-
-#: Number of measurements, the best of which counts.
-_REPEATS = 3
-
-_MAX_BYTES = 1 << 16
 
 #: Where the polynomials of a tile are evaluated, besides infinity. With these, the error is less than half of that with
 #: the usual 0, 1, -1, 2, -2 (measured), and all factors are exact in binary.
@@ -399,51 +381,4 @@ def _coefficients(roots: Sequence[float]) -> Tensor:
     found = torch.ones(1, dtype=torch.float64)
     for root in roots:
         found = functional.pad(found, (1, 0)) - root * functional.pad(found, (0, 1))
-    return found
-
-
-def narrowest(file: Path) -> int:
-    """The fewest channels with which tiles are faster on this processor; 0 if they never are.
-
-    Measured once, in a fraction of a second, and kept in `file`, so that results stay the same. Errors of the file are
-    ignored: it is a cache.
-    """
-    key = f"{platform.processor() or platform.machine()} {torch.backends.cpu.get_cpu_capability()} "
-    key += f"{torch.get_num_threads()} {os.cpu_count()} torch {torch.__version__}{' kernels' if has_library() else ''}"
-    found = _kept(file).get(key)
-    if found is None:
-        measured = _measured()
-        kept = _kept(file)  # again: what another process measured meanwhile is what all use
-        found = kept.setdefault(key, measured)
-        with contextlib.suppress(OSError):
-            atomic.write_bytes(file, msgspec.json.encode(kept))
-    return found
-
-
-def _kept(file: Path) -> dict[str, int]:
-    with contextlib.suppress(OSError, ValueError):
-        return msgspec.json.decode(bounded.read(file, _MAX_BYTES), type=dict[str, int])
-    return {}
-
-
-def _measured() -> int:
-    found = 0
-    for width, size in _MEASURED:
-        x = torch.ones(1, width, *size).to(memory_format=torch.channels_last)
-        weight = torch.ones(width, width, 3, 3).contiguous(memory_format=torch.channels_last)
-        ones, points = torch.ones(1, width), transformed(weight)
-        best = {True: float("inf"), False: float("inf")}
-        with torch.no_grad():
-            for _ in range(_REPEATS):
-                for by_tiles in best:
-                    started = time.perf_counter()
-                    if by_tiles:
-                        convolved(x, weight, ones[0], activation=(ones, ones), added=x, points=points)
-                    else:
-                        activated = functional.silu(x * ones[..., None, None] + ones[..., None, None], inplace=True)
-                        functional.conv2d(activated, weight, ones[0], padding=1).add_(x)
-                    best[by_tiles] = min(best[by_tiles], time.perf_counter() - started)
-        if best[True] > best[False] * (1.0 - _LEAST_SAVED):
-            break
-        found = width
     return found

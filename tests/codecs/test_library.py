@@ -18,7 +18,7 @@ from lincae_studio import paths, preferences
 from lincae_studio.cli import bundling, options
 from lincae_studio.cli.headless import headless, preferred_computation
 from lincae_studio.cli.mixing import render_project
-from lincae_studio.codecs import install, library, registry, tiles
+from lincae_studio.codecs import install, library, registry, tile_choice
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Arithmetic, Computation
 from lincae_studio.codecs.library import CONFIG_NAME
@@ -393,11 +393,12 @@ def processor(monkeypatch: pytest.MonkeyPatch, bf16: bool) -> None:
     """Let torch report a processor with or without bfloat16; it computes it in either case."""
     for check in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(f"torch.cpu.{check}", lambda: bf16, raising=False)
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX512")
 
 
 def test_the_identity_holds_what_the_precision_comes_to(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import_folder(official, "mine", scale_factor=1.0)
-    monkeypatch.setattr(tiles, "narrowest", lambda _file: 0)
+    monkeypatch.setattr(tile_choice, "narrowest", lambda _file: 0)
 
     def info(precision: preferences.Precision, bf16: bool) -> CodecInfo:
         processor(monkeypatch, bf16)

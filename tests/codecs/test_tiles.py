@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional
 
-from lincae_studio.codecs import compiled, device, tiles
+from lincae_studio.codecs import compiled, device, tile_choice, tiles
 from lincae_studio.codecs.computation import Computation
 
 
@@ -90,26 +91,53 @@ def test_another_padding_is_not_computed_by_tiles() -> None:
     torch.testing.assert_close(conv(image(8, 32, 32)), functional.conv2d(padded, conv.weight, conv.bias))
 
 
-def test_what_was_measured_is_kept(tmp_path: Path) -> None:
+def test_tiles_are_measured() -> None:
+    assert tile_choice._measured("")[0] in (0, 64, 128, 256)
+
+
+def measuring(monkeypatch: pytest.MonkeyPatch, found: int, undisturbed: bool = True) -> None:
+    monkeypatch.setattr(tile_choice, "_measured", lambda _key: (found, undisturbed))
+
+
+def test_what_was_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "tiles.json"
-    measured = tiles.narrowest(file)
-    assert measured in (0, 64, 128, 256)
-    file.write_text(file.read_text().replace(f":{measured}}}", ":128}"))
-    assert tiles.narrowest(file) == 128
+    for found in (128, 64):
+        measuring(monkeypatch, found)
+        assert tile_choice.narrowest(file) == 128
     file.write_text(file.read_text().replace(":128}", ":0}"))
-    assert tiles.narrowest(file) == 0
+    assert tile_choice.narrowest(file) == 0
+
+
+def test_what_was_measured_beside_other_programs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "tiles.json"
+    for found, undisturbed in ((0, False), (256, False), (128, True)):
+        measuring(monkeypatch, found, undisturbed)
+        assert tile_choice.narrowest(file) == found
+        assert file.exists() == undisturbed
+
+
+def test_a_thread_that_had_to_wait_was_disturbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(1000))
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(now)))
+    for running, undisturbed in ((lambda: 0.4 * next(now), False), (lambda: 0.9 * next(now), True)):
+        monkeypatch.setattr(time, "thread_time", running)
+        assert tile_choice._measured.__wrapped__("")[1] == undisturbed
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"x": "y"}', b"\xff" * 100_000])
-def test_a_damaged_file_of_measurements_is_replaced(content: bytes, tmp_path: Path) -> None:
+def test_a_damaged_file_of_measurements_is_replaced(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "tiles.json"
     file.write_bytes(content)
-    assert tiles.narrowest(file) in (0, 64, 128, 256)
+    measuring(monkeypatch, 64)
+    assert tile_choice.narrowest(file) == 64
     assert file.read_bytes() != content
 
 
-def test_where_nothing_can_be_kept_it_is_measured_each_time(tmp_path: Path) -> None:
-    assert tiles.narrowest(tmp_path / "missing" / "tiles.json") in (0, 64, 128, 256)
+def test_where_nothing_can_be_kept_it_is_still_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measuring(monkeypatch, 64)
+    assert tile_choice.narrowest(tmp_path / "missing" / "tiles.json") == 64
 
 
 def test_only_an_automatic_precision_uses_tiles() -> None:

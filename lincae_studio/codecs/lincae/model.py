@@ -62,7 +62,7 @@ class ConsistencyAutoencoder(nn.Module):
             the device computes it natively, else fp32. On CUDA torch lets convolutions of `fp32` round their factors
             to TF32, 10 bits, unless `torch.backends.cudnn.allow_tf32` is False.
         tiles: channels from which on 3x3 convolutions are computed by tiles, with `auto` where it computes in 32 bits
-            on the CPU: see `tiles.narrowest`; 0 for none. Results differ by 1e-5 at most, relative.
+            on the CPU: see `tile_choice.narrowest`; 0 for none. Results differ by 1e-5 at most, relative.
 
     All arguments except the three parts and `name` are attributes that may be set later. Weights stay in float32.
 

@@ -210,7 +210,7 @@ def test_encoders_compute_in_32_bits_unless_less_is_asked_for(
 ) -> None:
     """Latents of a CPU with bfloat16 have the same keys as those of others, so they must be the same."""
     monkeypatch.setattr("lincae_studio.codecs.device.native_bf16", lambda device: True)
-    monkeypatch.setattr("lincae_studio.codecs.tiles.narrowest", lambda path: 0)
+    monkeypatch.setattr("lincae_studio.codecs.tile_choice.narrowest", lambda path: 0)
     exact, lower = load(folders["same"]), load(folders["same"], Computation("cpu", "bf16"))
     automatic = load(folders["same"], Computation("cpu", "auto"))
     assert automatic.info.arithmetic.startswith("bf16 on cpu")
