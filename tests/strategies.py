@@ -229,7 +229,8 @@ def sessions(
         parents = [0, *parents_at(Session(tracks=found), len(found)), *(one.id for one in found[-1:])]
         found = (*found, replace(track, parent=draw(st.sampled_from(parents)), folded=draw(st.booleans())))
     places = sorted(draw(st.lists(st.integers(0, 20_000), max_size=2)))
-    markers = tuple(Marker(id=next(ids), at=at, name=draw(names)) for at in places)
+    lengths = st.sampled_from([0, 1, 441, 5000])
+    markers = tuple(Marker(id=next(ids), at=at, name=draw(names), length=draw(lengths)) for at in places)
     start = draw(st.integers(0, 20_000))
     loop = draw(
         st.sampled_from([None, Loop(start=start, end=start + 500), Loop(start=start, end=start + 441, on=False)])

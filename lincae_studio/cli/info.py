@@ -57,7 +57,12 @@ def _session(session: Session) -> dict[str, object]:
             if track.id in session.group_ids
         ],
         "clips": sum(clips.values()),
-        "markers": len(session.markers),
+        "markers": sum(not marker.length for marker in session.markers),
+        "sections": [
+            {"name": one.name, "start_s": one.at / session.rate, "end_s": one.end / session.rate}
+            for one in session.markers
+            if one.length
+        ],
         "snapshots": [snapshot.name for snapshot in session.snapshots],
         "regions": [
             {

@@ -33,7 +33,8 @@ FORMAT: Final = "lincae-studio-project"
 #: clips; 4 the tempo, and media that use some of a file's channels; 5 file sizes, media that exist only as latents, and
 #: units in the names of fields; 6 the master, the heights of tracks, and the note that a beat is; 7 the session's rate,
 #: which was 44.1 kHz before; 8 snapshots, the morph, groups of tracks, and regions of latents; 9 operators and
-#: inserts of tracks, what media are derived from by processing, the tempos of clips, and locked tracks.
+#: inserts of tracks, what media are derived from by processing, the tempos of clips, locked tracks, and lengths of
+#: markers.
 VERSION: Final = 9
 
 #: Names of fields before version 5, without units, by the object they belong to.

@@ -296,11 +296,17 @@ class Point(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
 
 class Marker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
-    """A named position on the timeline."""
+    """A named position on the timeline or, with a length, a section: a named span of time from there on."""
 
     id: Id
     at: Samples
     name: Name
+    length: Samples = 0
+
+    @property
+    def end(self) -> int:
+        """First sample after a section; of a marker without a length, its position."""
+        return self.at + self.length
 
 
 class Loop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):

@@ -1,4 +1,7 @@
-"""Edits of markers, the loop and the tempo. Pure functions, like `edits`."""
+"""Edits of markers, sections, the loop and the tempo. Pure functions, like `edits`.
+
+A section is a marker with a length; what is said of markers concerns both.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,30 @@ from lincae_studio.session import processing
 from lincae_studio.session.model import MAX_LENGTH, MIN_LOOP, Loop, Marker, Session, Tempo
 
 
-def add_marker(session: Session, at: int, name: str = "") -> Session:
-    """Add a marker; without a name it is called “Marker” and a number."""
-    used = {marker.name for marker in session.markers}
-    numbers = (f"Marker {number}" for number in range(1, len(used) + 2))
+def add_marker(session: Session, at: int, name: str = "", length: int = 0) -> Session:
+    """Add a marker, or a section; without a name it is called “Marker” or “Section” and a number."""
+    used, kind = {marker.name for marker in session.markers}, "Section" if length else "Marker"
+    numbers = (f"{kind} {number}" for number in range(1, len(used) + 2))
     name = name.strip()[:400] or next(candidate for candidate in numbers if candidate not in used)
-    marker = Marker(id=session.next_id, at=_checked(at), name=name)
+    marker = _placed(Marker(id=session.next_id, at=0, name=name), at, length and _long_enough(length))
     return replace(session, markers=_sorted((*session.markers, marker)), next_id=session.next_id + 1)
 
 
 def move_marker(session: Session, marker_id: int, at: int) -> Session:
-    """Move a marker to another position."""
-    return _with_marker(session, replace(marker_of(session, marker_id), at=_checked(at)))
+    """Move a marker to another position; a section keeps its length."""
+    marker = marker_of(session, marker_id)
+    return _with_marker(session, _placed(marker, at, marker.length))
+
+
+def set_section(session: Session, marker_id: int, start: int, end: int) -> Session:
+    """Let a section be from `start` to `end`, given in either order, at least `MIN_LOOP` apart, so that it can loop."""
+    start, end = sorted((start, end))
+    return _with_marker(session, _placed(marker_of(session, marker_id), start, _long_enough(end - start)))
+
+
+def section_at(session: Session, at: int) -> Marker | None:
+    """The section at a sample: of several, the one that starts last."""
+    return next((one for one in reversed(session.markers) if one.at <= at < one.end), None)
 
 
 def rename_marker(session: Session, marker_id: int, name: str) -> Session:
@@ -63,6 +78,16 @@ def turn_loop(session: Session, on: bool) -> Session:
     if session.length < MIN_LOOP:
         raise EditError("there is nothing to loop", "Add a clip, or drag over the ruler with Shift")
     return replace(session, loop=Loop(start=0, end=session.length, on=on))
+
+
+def _placed(marker: Marker, at: int, length: int) -> Marker:
+    return replace(marker, at=_checked(at), length=_checked(at + length) - at)
+
+
+def _long_enough(length: int) -> int:
+    if length < MIN_LOOP:
+        raise EditError("a section cannot be shorter than 10 ms", "Select a longer range")
+    return length
 
 
 def _with_marker(session: Session, changed: Marker) -> Session:

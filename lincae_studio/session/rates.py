@@ -20,6 +20,7 @@ from lincae_studio.session.model import (
     MIN_LOOP,
     Clip,
     Loop,
+    Marker,
     Media,
     Point,
     Rate,
@@ -55,7 +56,7 @@ def convert(session: Session, rate: Rate, media: Mapping[str, Media]) -> Session
 
     if converted(_end(session)) > MAX_LENGTH:
         raise EditError(f"at {in_khz(rate)} the session would be longer than {LONGEST}", "Shorten it first")
-    markers = tuple(replace(marker, at=converted(marker.at)) for marker in session.markers)
+    markers = tuple(_marker(marker, converted) for marker in session.markers)
     tempo, morph = session.tempo, session.morph
     return replace(
         session,
@@ -88,7 +89,7 @@ def at_rate(media: Media, rate: Rate, length: int) -> Media:
 def _end(session: Session) -> int:
     """The last position of anything on the timeline, in samples."""
     ends = [session.length, session.tempo.start if session.tempo is not None else 0]
-    ends += [session.loop.end if session.loop is not None else 0, *(marker.at for marker in session.markers)]
+    ends += [session.loop.end if session.loop is not None else 0, *(marker.end for marker in session.markers)]
     morph = session.morph.points if session.morph is not None else ()
     for points in (
         session.master.gain_points,
@@ -109,6 +110,10 @@ def _track(track: Track, converted: _Convert, rate: Rate, media: Mapping[str, Me
     ordered = tuple(sorted(clips, key=lambda clip: (clip.start, clip.id)))
     regions = _regions(track.regions, converted)
     return replace(track, clips=ordered, gain_points=gain_points, pan_points=pan_points, regions=regions)
+
+
+def _marker(marker: Marker, converted: _Convert) -> Marker:
+    return replace(marker, at=converted(marker.at), length=converted(marker.end) - converted(marker.at))
 
 
 def _clip(clip: Clip, converted: _Convert, available: int, digest: str) -> Clip:

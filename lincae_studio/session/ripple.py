@@ -201,7 +201,7 @@ def _shifted(
         return session
     master, morph = session.master, session.morph
     markers = sorted(
-        (_moved(marker, min(max(0, place(marker.at)), MAX_LENGTH)) for marker in session.markers),
+        (_moved(marker, place) for marker in session.markers),
         key=lambda marker: (marker.at, marker.id),
     )
     mixed = replace(master, gain_points=envelope(master.gain_points, gain_at), regions=_regions(master.regions, place))
@@ -215,8 +215,11 @@ def _shifted(
     )
 
 
-def _moved(marker: Marker, at: int) -> Marker:
-    return marker if at == marker.at else replace(marker, at=at)
+def _moved(marker: Marker, place: _Map) -> Marker:
+    """A section whose time is gone is a marker without a length, so that its name is not lost."""
+    at = min(max(0, place(marker.at)), MAX_LENGTH)
+    end = max(at, _end(marker.end, place)) if marker.length else at
+    return marker if (at, end) == (marker.at, marker.end) else replace(marker, at=at, length=end - at)
 
 
 def _shifted_track(track: Track, place: _Map, envelope: _Envelope, but: Collection[int]) -> Track:

@@ -175,6 +175,8 @@ def _check_regions(regions: Sequence[Region], whose: str, next_id: int) -> None:
 def _check_places(session: Session) -> None:
     if any(later.at < earlier.at for earlier, later in pairwise(session.markers)):
         raise EditError("markers are not in order")
+    if any(marker.end > MAX_LENGTH for marker in session.markers):
+        raise EditError(f"a section ends after the longest session, {LONGEST}")
     if session.loop is not None and session.loop.end - session.loop.start < MIN_LOOP:
         raise EditError(f"the loop ends at {session.loop.end}, less than {MIN_LOOP} samples after its start")
 

@@ -249,9 +249,9 @@ class Edited(Mix):
         """Remove clips."""
         return self.apply(edits.remove_clips, set(map(clip_id_of, clips)))
 
-    def add_marker(self, at: float, name: str = "") -> Self:
-        """Add a marker."""
-        return self.apply(places.add_marker, self._at(at), name)
+    def add_marker(self, at: float, name: str = "", length: float = 0.0) -> Self:
+        """Add a marker or, with a length in seconds, a section."""
+        return self.apply(places.add_marker, self._at(at), name, self._at(at + length) - self._at(at))
 
     def add_region(
         self,

@@ -62,6 +62,7 @@ from lincae_studio.ui.panels.clip_table import ClipTable
 from lincae_studio.ui.panels.history import HistoryPanel
 from lincae_studio.ui.panels.inspector import Inspector
 from lincae_studio.ui.panels.loudness import LoudnessPanel
+from lincae_studio.ui.panels.marker_table import MarkerTable
 from lincae_studio.ui.panels.region_table import RegionTable
 from lincae_studio.ui.panels.snapshots import SnapshotPanel
 from lincae_studio.ui.plain_text import in_title
@@ -175,6 +176,7 @@ class MainWindow(QMainWindow):
         self.clip_table = ClipTable(self.document, self.selection, self)
         self.snapshots = SnapshotPanel(self.document, self._key_of_snapshot, self)
         self.region_table = RegionTable(self.document, self.selection, self.rendering, self)
+        self.marker_table = MarkerTable(self.document, self.timeline.ruler, self)
 
     def _make_commands(self, media: MediaStore, cache_dir: Path) -> None:
         document, selection, rendering, messages = self.document, self.selection, self.rendering, self.messages
@@ -212,6 +214,7 @@ class MainWindow(QMainWindow):
             self.clip_table,
             self.snapshots,
             self.region_table,
+            self.marker_table,
             self,
         )
         self.panel_focus = PanelFocus(self, self.timeline, self.views)
@@ -368,6 +371,7 @@ class MainWindow(QMainWindow):
         attach(self.timeline.master_strip, found.on_master)
         attach(self.clip_table.table, self.clip_table.context_at)
         attach(self.region_table.table, self.region_table.context_at)
+        attach(self.marker_table.table, self.marker_table.context_at)
         attach(self.history.list, self.history.context_at)
         attach(self.snapshots.list, self.snapshots.context_at)
         self.views.view_shown.connect(lambda view: attach(view, partial(found.on_view, view)))

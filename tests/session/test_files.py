@@ -174,7 +174,7 @@ def full_session(folder: Path) -> Session:
         replace(item, original=replace(item.original, chain=(Reverse(), Stretch(1.25, 2.0)))) if item.original else item
         for item in session.media
     )
-    session = replace(session, media=media)
+    session = places.add_marker(replace(session, media=media), 60_000, "Bridge", 9_000)
     return validated(processing.set_clip_tempo(session, {first}, 120.0))
 
 

@@ -295,12 +295,14 @@ class Editing(RuleBasedStateMachine):
     @rule(at=st.integers(-5, 60_000), other=positions, name=st.text(max_size=3), on=st.booleans())
     def places(self, at: int, other: int, name: str, on: bool) -> None:
         self.do(places.add_marker, at, name)
+        self.do(places.add_marker, at, name, other)
         self.do(places.set_loop, at, other)
         self.do(places.turn_loop, on)
         if self.session.markers:
             marker = self.session.markers[at % len(self.session.markers)].id
             self.do(places.rename_marker, marker, name)
             self.do(places.move_marker, marker, other)
+            self.do(places.set_section, marker, at, other)
             if on:
                 self.do(places.remove_marker, marker)
 

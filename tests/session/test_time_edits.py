@@ -122,7 +122,8 @@ def test_ripple_closes_the_time_and_keeps_order_and_spacing(case: tuple[Session,
             expected[((media, shift + at - moved, gain, mute), moved)] += count
         assert sound(replace(after, tracks=(new,)))[old.id] == Counter({e: n for e, n in expected.items() if n})
     if mode == "all":
-        assert [marker.at for marker in after.markers] == [closed(marker.at, time.spans) for marker in session.markers]
+        ends = [(closed(marker.at, time.spans), closed(marker.end, time.spans)) for marker in session.markers]
+        assert [(marker.at, marker.end) for marker in after.markers] == ends
         if after.loop is not None and session.loop is not None:
             assert after.loop.start == closed(session.loop.start, time.spans)
             assert after.loop.end == closed(session.loop.end, time.spans)
@@ -320,6 +321,16 @@ def test_a_region_to_the_end_stays_one() -> None:
         time_edits.insert_time(session, 1000, 500, None),
     ):
         assert all(regions.is_solo(region) for _, region in regions.all_regions(after))
+
+
+def test_sections_shrink_and_grow_with_their_time() -> None:
+    spans = ((100, 5000), (1200, 600), (1500, 1000), (2000, 1000))
+    markers = tuple(Marker(id=50 + n, at=at, length=length, name="x") for n, (at, length) in enumerate(spans))
+    session = replace(row((0, 9_000)), markers=markers, next_id=60)
+    cut = time_edits.delete(session, TimeRange(((1000, 2000),)), "all")
+    assert [(marker.at, marker.length) for marker in cut.markers] == [(100, 4000), (1000, 0), (1000, 500), (1000, 1000)]
+    longer = time_edits.insert_time(session, 2000, 300, None)
+    assert [(one.at, one.length) for one in longer.markers] == [(100, 5300), (1200, 600), (1500, 1300), (2300, 1000)]
 
 
 def test_markers_the_loop_and_the_master_move_on_all_tracks() -> None:

@@ -49,7 +49,14 @@ def nameless(root: QWidget) -> list[str]:
 
 @pytest.mark.usefixtures("active")
 def test_every_control_of_the_window_has_a_name_and_a_role(song: MainWindow) -> None:
-    for action in ("inspector", "history", "clip_table", "loudness", *(view_action(view.id) for view in VIEWS)):
+    for action in (
+        "inspector",
+        "history",
+        "clip_table",
+        "marker_table",
+        "loudness",
+        *(view_action(view.id) for view in VIEWS),
+    ):
         if not song.actions_by_id[action].isChecked():
             song.actions_by_id[action].trigger()
     assert nameless(song) == []

@@ -48,7 +48,7 @@ def test_no_caption_is_cut(window: MainWindow, size: tuple[int, int]) -> None:
         window.document.apply("Add Track", partial(edits.add_track, name=name))
     window.resize(*size)
     window.preferences.set(views=tuple(view.id for view in VIEWS))
-    for panel in ("inspector", "history", "loudness", "clip_table"):
+    for panel in ("inspector", "history", "loudness", "clip_table", "marker_table"):
         window.actions_by_id[panel].trigger()
     window.messages.error("a message that is long enough to need two lines, at least in a window of this size " * 2)
     QApplication.processEvents()  # of layouts

@@ -47,7 +47,7 @@ def in_chain(window: QWidget) -> list[QWidget]:
 @pytest.mark.parametrize("chosen", ["dark", "light"])
 def test_tab_reaches_every_control_and_shows_where_it_is(song: MainWindow, chosen: str) -> None:
     song.preferences.set(theme=chosen)
-    for action in ("inspector", "history", "clip_table", "view_heatmap", "view_linearity"):
+    for action in ("inspector", "history", "clip_table", "marker_table", "view_heatmap", "view_linearity"):
         if not song.actions_by_id[action].isChecked():
             song.actions_by_id[action].trigger()
     song.selection.set_clips([song.document.session.tracks[0].clips[0].id])

@@ -358,6 +358,8 @@ def _notes(session: Session) -> Iterator[str]:
         yield "inserts cannot be written: the audio is without what operators do to it"
     if session.loop is not None:
         yield "the loop cannot be written"
+    if any(marker.length for marker in session.markers):
+        yield "sections are written as markers, without their ends"
     if session.tempo is not None and session.tempo.start:
         yield "bar 1 will be at the start of the timeline"
     if any(track.clips for track in session.tracks if track.id in session.group_ids):

@@ -31,10 +31,10 @@ class ActionSpec:
             "selected" either, "track" a selected track, "insert" such a one and an operator, "strip" a selected track
             or the master, "points" such a one with an envelope, "solos" any soloed
             track, "group" a selected group of tracks, "grouped" a current track that is in a group, "groups" any group,
-            "markers" any marker, "snapshots" or "two snapshots" as many, "morph" a morph, "region" a selected region of
-            latents or a rectangle on the heatmap, "channel" one that was pointed at there, "undo" or "redo" an edit to
-            undo or redo; "" for always. With "place" it is left out of context menus that were opened by a key or away
-            from the time axis.
+            "markers" any marker, "sections" any section, "snapshots" or "two snapshots" as many, "morph" a morph,
+            "region" a selected region of latents or a rectangle on the heatmap, "channel" one that was pointed at
+            there, "undo" or "redo" an edit to undo or redo; "" for always. With "place" it is left out of context menus
+            that were opened by a key or away from the time axis.
     """
 
     id: str

@@ -71,6 +71,7 @@ class ActionStates(QObject):
             "time": self._selection.time.value is not None,
             "selected": bool(self._selection.clips) or self._selection.time.value is not None,
             "markers": bool(session.markers),
+            "sections": any(marker.length for marker in session.markers),
             "snapshots": bool(session.snapshots),
             "two snapshots": len(session.snapshots) > 1,
             "morph": session.morph is not None,

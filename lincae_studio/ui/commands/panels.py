@@ -1,4 +1,4 @@
-"""Commands that show panels: clip inspector, history, loudness, snapshots, tables of clips, regions. Main thread."""
+"""Commands that show panels: inspector, history, loudness, snapshots, and tables. Main thread."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lincae_studio.ui.panels.clip_table import ClipTable
 from lincae_studio.ui.panels.history import HistoryPanel
 from lincae_studio.ui.panels.inspector import Inspector
 from lincae_studio.ui.panels.loudness import LoudnessPanel
+from lincae_studio.ui.panels.marker_table import MarkerTable
 from lincae_studio.ui.panels.region_table import RegionTable
 from lincae_studio.ui.panels.snapshots import SnapshotPanel
 
@@ -34,12 +35,14 @@ class PanelCommands:
         clip_table: ClipTable,
         snapshots: SnapshotPanel,
         region_table: RegionTable,
+        marker_table: MarkerTable,
         window: QMainWindow,
     ) -> None:
         self._selection = selection
         self._inspector = inspector
         self._clip_table = clip_table
         self._region_table = region_table
+        self._marker_table = marker_table
         self._window = window
         self._panels: dict[str, QDockWidget] = {
             "inspector": inspector,
@@ -48,6 +51,7 @@ class PanelCommands:
             "clip_table": clip_table,
             "snapshots": snapshots,
             "region_table": region_table,
+            "marker_table": marker_table,
         }
         self._history = history
         self._loudness = loudness
@@ -62,14 +66,16 @@ class PanelCommands:
             "clip_table": self.on_clip_table,
             "snapshots": self.on_snapshots,
             "region_table": self.on_region_table,
+            "marker_table": self.on_marker_table,
             "history_step": self._history.go_to_current_row,
         }
 
     def dock(self, actions: Mapping[str, QAction]) -> None:
         """Dock the panels; their actions always show which are open."""
         below, beside = Qt.DockWidgetArea.BottomDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+        tables = (self._clip_table, self._region_table, self._marker_table)
         for action, panel in self._panels.items():
-            self._window.addDockWidget(below if panel in (self._clip_table, self._region_table) else beside, panel)
+            self._window.addDockWidget(below if panel in tables else beside, panel)
             panel.hide()
             panel.visibilityChanged.connect(self._follower(panel, actions[action]))
 
@@ -98,7 +104,10 @@ class PanelCommands:
     def on_region_table(self, on: bool) -> None:
         self._toggle_table(self._region_table, on)
 
-    def _toggle_table(self, table: ClipTable | RegionTable, on: bool) -> None:
+    def on_marker_table(self, on: bool) -> None:
+        self._toggle_table(self._marker_table, on)
+
+    def _toggle_table(self, table: ClipTable | RegionTable | MarkerTable, on: bool) -> None:
         remembered = table.height() > _TABLE_PX // 2  # since it was last open, or from an earlier start
         if self._toggle(table, on):
             table.edit()

@@ -1,4 +1,4 @@
-"""Commands on the loop and on markers. Main thread."""
+"""Commands on the loop, markers and sections. Main thread."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject
 
 from lincae_studio.errors import EditError
 from lincae_studio.session import places
+from lincae_studio.session.model import Session
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.model.context import ContextPlace
 from lincae_studio.ui.model.document import Document
@@ -38,6 +39,7 @@ class PlaceCommands(QObject):
         self._added: int | None = None
         ruler.loop_dragged.connect(self.set_loop)
         ruler.marker_dragged.connect(self.move_marker)
+        ruler.section_dragged.connect(self.set_section)
         ruler.marker_named.connect(self.rename_marker)
         ruler.naming_ended.connect(self._on_naming_ended)
         ruler.rename_pressed.connect(self.on_rename_marker)
@@ -53,6 +55,8 @@ class PlaceCommands(QObject):
             "play_here": self.on_play_here,
             "add_marker": self.on_add_marker,
             "add_marker_here": self.on_add_marker_here,
+            "add_section": self.on_add_section,
+            "select_section": self.on_select_section,
             "rename_marker": self.on_rename_marker,
             "delete_marker": self.on_delete_marker,
             "previous_marker": self.on_previous_marker,
@@ -96,6 +100,21 @@ class PlaceCommands(QObject):
     def on_add_marker_here(self) -> None:
         self._add_marker(self._here)
 
+    def on_add_section(self) -> None:
+        """Make the selected time, or that of the selected clips, a section."""
+        span = self._selection.span
+        if span is not None:
+            self._add_marker(span[0], span[1] - span[0])
+
+    def on_select_section(self) -> None:
+        """Select the time of the section at the playhead."""
+        section = places.section_at(self._document.session, self._transport.position)
+        if section is None:
+            error = EditError("there is no section at the playhead", "Move the playhead into a section")
+            self._document.refused.emit(error)
+        else:
+            self._ruler.select_section(section)
+
     def on_rename_marker(self) -> None:
         marker = self._marker()
         if marker is not None:
@@ -106,10 +125,14 @@ class PlaceCommands(QObject):
         if marker is not None:
             self.remove_marker(marker)
 
-    def _add_marker(self, at: int) -> None:
-        """Add a marker and let its name be typed; during playback only add it, so that more can follow in time."""
-        marker = self._document.session.next_id
-        if self._document.apply("Add Marker", lambda session: places.add_marker(session, at), _merge_key(marker)):
+    def _add_marker(self, at: int, length: int = 0) -> None:
+        """Add a marker or section and let its name be typed; during playback only add it, so that more can follow."""
+        marker, text = self._document.session.next_id, "Add Section" if length else "Add Marker"
+
+        def edit(session: Session) -> Session:
+            return places.add_marker(session, at, length=length)
+
+        if self._document.apply(text, edit, _merge_key(marker)):
             if self._transport.playing:
                 self._document.end_merge()
             else:
@@ -145,7 +168,8 @@ class PlaceCommands(QObject):
     def rename_marker(self, marker_id: int, name: str) -> None:
         """Rename a marker; the first name of a new one belongs to the step that added it."""
         is_new, self._added = marker_id == self._added, None
-        text, merge_key = ("Add Marker", _merge_key(marker_id)) if is_new else ("Rename Marker", None)
+        text = f"{'Add' if is_new else 'Rename'} {self._kind(marker_id)}"
+        merge_key = _merge_key(marker_id) if is_new else None
         self._document.apply(text, lambda session: places.rename_marker(session, marker_id, name), merge_key)
 
     def _on_naming_ended(self) -> None:
@@ -153,19 +177,29 @@ class PlaceCommands(QObject):
         self._document.end_merge()
 
     def remove_marker(self, marker_id: int) -> None:
-        self._document.apply("Delete Marker", lambda session: places.remove_marker(session, marker_id))
+        self._document.apply(
+            f"Delete {self._kind(marker_id)}", lambda session: places.remove_marker(session, marker_id)
+        )
 
     def move_marker(self, marker_id: int, at: int) -> None:
-        self._document.apply("Move Marker", lambda session: places.move_marker(session, marker_id, at))
+        text = f"Move {self._kind(marker_id)}"
+        self._document.apply(text, lambda session: places.move_marker(session, marker_id, at))
+
+    def set_section(self, marker_id: int, start: int, end: int) -> None:
+        self._document.apply("Resize Section", lambda session: places.set_section(session, marker_id, start, end))
+
+    def _kind(self, marker_id: int) -> str:
+        found = (marker for marker in self._document.session.markers if marker.id == marker_id and marker.length)
+        return "Section" if any(found) else "Marker"
 
     def set_loop(self, start: int, end: int) -> None:
         if start != end:
             self._document.apply("Set Loop", lambda session: places.set_loop(session, start, end))
 
     def _stops(self) -> list[int]:
-        """Positions of the markers and of both ends of the session."""
+        """Positions of the markers, and both ends of sections and of the session."""
         session = self._document.session
-        return sorted({0, session.length, *(marker.at for marker in session.markers)})
+        return sorted({0, session.length, *(at for marker in session.markers for at in (marker.at, marker.end))})
 
 
 def _merge_key(marker_id: int) -> str:

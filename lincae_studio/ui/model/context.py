@@ -11,8 +11,8 @@ from PySide6.QtCore import QPoint
 from lincae_studio.session.model import Session
 
 #: What can have a context menu: a clip, a point of an envelope, an empty spot of a lane, selected time, a track's
-#: header, the ruler, a marker on it, the mix, a view, the latent heatmap, a row of the history or of the snapshots; and
-#: the toolbar or the title of a panel, where panels can be shown and hidden.
+#: header, the ruler, a marker or a section on it, the mix, a view, the latent heatmap, a row of the history or of the
+#: snapshots; and the toolbar or the title of a panel, where panels can be shown and hidden.
 Context = Literal[
     "clip",
     "point",
@@ -21,6 +21,7 @@ Context = Literal[
     "track",
     "ruler",
     "marker",
+    "section",
     "mix",
     "view",
     "heatmap",
@@ -38,7 +39,7 @@ class Place:
         point: in the coordinates of the widget.
         sample: on the time axis; None away from it, and for a menu opened by a key, whose commands use the playhead.
         track: position of the track, from 0; the number of tracks for a spot below the last one. None away from them.
-        marker: id of the marker.
+        marker: id of the marker or section.
         deletion: the edit that deletes the point of an envelope, and its name.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QPoint, QPointF, QRectF
 from PySide6.QtWidgets import QWidget
 
-from lincae_studio.session import arrange
+from lincae_studio.session import arrange, places
 from lincae_studio.session.model import MASTER
 from lincae_studio.ui.model.context import Context, Place
 from lincae_studio.ui.model.document import Document
@@ -62,17 +62,19 @@ class TimelineContexts:
         return Place("track" if track < len(self._document.session.tracks) else "lane", point, None, track)
 
     def on_ruler(self, point: QPoint | None) -> Place:
-        """A marker or the time axis. By key: the marker at the playhead, if there is one."""
-        ruler = self._timeline.ruler
+        """A marker, a section, whose time becomes selected, or the time axis. By key: what is at the playhead."""
+        ruler, session = self._timeline.ruler, self._document.session
         if point is None:
             at = self._timeline.playhead
-            marker = next((marker for marker in self._document.session.markers if marker.at == at), None)
+            marker = next((marker for marker in session.markers if marker.at == at), places.section_at(session, at))
             point, sample = self._at_playhead(ruler), None
         else:
             marker, sample = ruler.marker_at(QPointF(point)), self._sample(ruler, point)
         if marker is None:
             return Place("ruler", point, sample)
-        return Place("marker", point, sample, marker=marker.id)
+        if marker.length:
+            ruler.select_section(marker)
+        return Place("section" if marker.length else "marker", point, sample, marker=marker.id)
 
     def on_mix(self, point: QPoint | None) -> Place:
         """The lane of the mix, or a point of the master's envelope on it; the master becomes selected."""

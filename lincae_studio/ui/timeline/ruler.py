@@ -1,34 +1,37 @@
-"""The ruler along the top: time, the loop, and the markers."""
+"""The ruler along the top: time, the loop, and the markers and sections."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
+from msgspec.structs import replace
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPolygonF
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.session.model import Marker
+from lincae_studio.session.time_edits import TimeRange
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.timeline.autoscroll import STEP_MS, STEP_SHARE, direction
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.counting import Counting
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import DRAG_PX
+from lincae_studio.ui.timeline.marker_flags import FLAG_HEIGHT_PX, MarkerFlags
 from lincae_studio.ui.timeline.marker_name import MarkerName
 from lincae_studio.ui.timeline.snapping import SnapSettings
 from lincae_studio.ui.timeline.time_drag import TimeDrag, end_at, paint_time
 
 _HEIGHT_PX = 42
 #: Height of the strip with the marker flags and the loop bar.
-_PLACES_PX = 18
-#: Largest width of a flag, and how close to an end of the loop one can grab it.
-_FLAG_PX = 140
+_PLACES_PX = FLAG_HEIGHT_PX + 4
+#: How close to an end of the loop one can grab it.
 _END_PX = 5
 
 #: Half the width and the height of the playhead's triangle, which a press takes instead of selecting time.
@@ -42,14 +45,15 @@ class Ruler(TimeCanvas):
 
     A click moves the playhead, and so does a drag of it, or over the upper half; a drag over the lower half selects
     time on all tracks. With Shift, or from an end of the loop, a drag sets the loop; a marker is dragged, and renamed
-    by a double click. Escape cancels a drag, also of the playhead. While the ruler has the focus, F2 and Delete concern
-    the marker at the playhead.
+    by a double click; a click on a section selects its time, and its ends can be dragged. Escape cancels a drag, also
+    of the playhead. While the ruler has the focus, F2 and Delete concern the marker at the playhead.
 
     Signals:
         seek: the sample under the pointer.
         scrub_began, scrub_ended: dragging the playhead started or ended at a sample.
         loop_dragged: start and end of a new loop, in samples.
         marker_dragged: a marker's id and its new sample.
+        section_dragged: the id of a section and its new start and end.
         marker_named: a marker's id and the name that was typed for it.
         naming_ended: the field for a name was closed; after `marker_named`, if that is emitted.
         rename_pressed, delete_pressed: F2 or Delete.
@@ -63,6 +67,7 @@ class Ruler(TimeCanvas):
     scrub_ended = Signal(object)
     loop_dragged = Signal(object, object)
     marker_dragged = Signal(int, object)
+    section_dragged = Signal(int, object, object)
     marker_named = Signal(int, str)
     naming_ended = Signal()
     rename_pressed = Signal()
@@ -83,6 +88,7 @@ class Ruler(TimeCanvas):
         self._selection = selection.time
         self._counting = counting
         self._snaps = snaps
+        self._flags = MarkerFlags(axis, document, self)
         self._drag: _Drag | None = None
         self._keys = GestureKeys(self, self.cancel_gesture, self._on_modifiers)
         self._modifiers = Qt.KeyboardModifier.NoModifier
@@ -131,10 +137,11 @@ class Ruler(TimeCanvas):
 
     def marker_at(self, point: QPointF) -> Marker | None:
         """The marker whose flag is under a point."""
-        if point.y() >= _PLACES_PX:
-            return None
-        markers = self._document.session.markers
-        return next((marker for marker in reversed(markers) if self._flag(marker).contains(point)), None)
+        return self._flags.at(point)
+
+    def select_section(self, section: Marker) -> None:
+        """Select the time of a section, on all tracks."""
+        self._selection.set(TimeRange(((section.at, section.end),)))
 
     def cancel_gesture(self) -> None:
         """Cancel a drag, if there is one; the playhead returns to where it was."""
@@ -176,9 +183,9 @@ class Ruler(TimeCanvas):
         if self._selection.value is not None:
             below = QRect(0, _PLACES_PX, self.width(), self.height() - _PLACES_PX)
             paint_time(painter, self._selection.value, self.axis, [below])
+        dragged = self._drag.marker if self._drag is not None else None
         for marker in self._document.session.markers:
-            moved = self._drag is not None and self._drag.marker == marker.id
-            self._paint_marker(painter, marker, self._drag.at if moved and self._drag is not None else marker.at)
+            self._flags.paint(painter, dragged if dragged is not None and dragged.id == marker.id else marker)
         x, bottom = self.axis.x_of(self._playhead), self.height()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -202,33 +209,33 @@ class Ruler(TimeCanvas):
         for x in (left, right):
             painter.fillRect(QRectF(x - 1, _PLACES_PX - 4, 2, self.height() - _PLACES_PX + 4), color)
 
-    def _paint_marker(self, painter: QPainter, marker: Marker, at: int) -> None:
-        x = self.axis.x_of(at)
-        painter.fillRect(QRectF(x, 0, 1, self.height()), QColor(theme.colors().marker))
-        flag = self._flag(marker).translated(x - self.axis.x_of(marker.at), 0)
-        painter.fillRect(flag, QColor(theme.colors().marker))
-        painter.setPen(QColor(theme.colors().marker_text))
-        text = self.fontMetrics().elidedText(shown(marker.name), Qt.TextElideMode.ElideRight, round(flag.width()) - 6)
-        painter.drawText(flag.adjusted(4, 0, -2, 0), Qt.AlignmentFlag.AlignVCenter, text)
-
     def tip_at(self, place: QPoint) -> str:
         """The name of the marker at a place if its flag is too short for it."""
         marker = self.marker_at(QPointF(place))
-        if marker is None or self._flag(marker).width() < _FLAG_PX:
-            return ""
-        return shown(marker.name)
+        return self._flags.tip(marker) if marker is not None else ""
 
-    def _flag(self, marker: Marker) -> QRectF:
-        width = min(self.fontMetrics().horizontalAdvance(shown(marker.name)) + 9, _FLAG_PX)
-        return QRectF(self.axis.x_of(marker.at), 0, width, _PLACES_PX - 4)
+    def _snapped(
+        self, sample: int, modifiers: Qt.KeyboardModifier, moving: Collection[int] = (), length: int = 0
+    ) -> int:
+        """Snap a marker, either end of a section of this length, or an end of the loop.
 
-    def _snapped(self, sample: int, modifiers: Qt.KeyboardModifier, moving: int | None = None) -> int:
-        """Snap a marker or an end of the loop; `moving`: the marker's old sample, which it does not snap to."""
+        `moving`: where the ends of what is moved were, to which it does not snap.
+        """
         inverted = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
         snapping = self._snaps.snapping(self._document.session)
-        if moving is not None:
-            snapping = replace(snapping, targets=tuple(at for at in snapping.targets if at != moving))
-        return max(0, sample + snapping.correction([sample], self._snaps.within(self.axis.samples_per_px, inverted)))
+        snapping = dataclasses.replace(snapping, targets=tuple(at for at in snapping.targets if at not in moving))
+        within = self._snaps.within(self.axis.samples_per_px, inverted)
+        return max(0, sample + snapping.correction([sample, sample + length][: 2 if length else 1], within))
+
+    def _moved_marker(self, drag: _Drag, marker: Marker, by: float, modifiers: Qt.KeyboardModifier) -> Marker:
+        """The marker as a drag by samples would make it: moved, or with another end."""
+        ends = {drag.origin, drag.origin_end}
+        if drag.fixed is None:
+            length = drag.origin_end - drag.origin
+            return replace(marker, at=self._snapped(max(0, round(drag.origin + by)), modifiers, ends, length))
+        moved = drag.origin if drag.fixed == drag.origin_end else drag.origin_end
+        start, end = sorted((drag.fixed, self._snapped(max(0, round(moved + by)), modifiers, {moved})))
+        return replace(marker, at=start, length=end - start)
 
     def _loop_end_at(self, point: QPointF) -> int | None:
         """The opposite end of the loop if one end is under a point, else None."""
@@ -279,8 +286,8 @@ class Ruler(TimeCanvas):
             drag.loop = (drag.loop[0], self._snapped(at, Qt.KeyboardModifier.NoModifier))
         elif drag.marker is not None:
             by = self.axis.start + point.x() * self.axis.samples_per_px - drag.press_sample
-            moved = self._snapped(max(0, round(drag.origin + by)), modifiers, drag.origin)
-            drag.at = moved if drag.moved else drag.origin
+            if drag.moved:
+                drag.marker = self._moved_marker(drag, drag.marker, by, modifiers)
         elif drag.moved:
             if not drag.scrubs:
                 drag.scrubs = True
@@ -294,6 +301,9 @@ class Ruler(TimeCanvas):
         below = point.y() >= _PLACES_PX
         if self._loop_end_at(point) is not None:
             return Qt.CursorShape.SizeHorCursor
+        marker = self.marker_at(point)
+        if marker is not None and self._flags.fixed_end(marker, point) is not None:
+            return Qt.CursorShape.SizeHorCursor
         if below and end_at(self._selection.value, point.x(), self.axis) is not None:
             return Qt.CursorShape.SizeHorCursor
         selects = below and not self._on_playhead(point)
@@ -303,6 +313,17 @@ class Ruler(TimeCanvas):
         """Whether the triangle of the playhead is under a point."""
         near = abs(self.axis.x_of(self._playhead) - point.x()) <= _TRIANGLE_PX
         return near and point.y() >= self.height() - _TRIANGLE_HEIGHT_PX
+
+    def _drop(self, drag: _Drag, marker: Marker) -> None:
+        """A marker was released: it has moved, one of its ends has, or it was clicked."""
+        if not drag.moved:
+            if marker.length:
+                self.select_section(marker)
+            self.seek.emit(marker.at)
+        elif drag.fixed is None:
+            self.marker_dragged.emit(marker.id, marker.at)
+        else:
+            self.section_dragged.emit(marker.id, marker.at, marker.end)
 
     # Qt overrides
 
@@ -317,7 +338,8 @@ class Ruler(TimeCanvas):
             begin = self._snapped(at, Qt.KeyboardModifier.NoModifier)
             self._drag = _Drag(event.position(), sample, loop=(begin, begin))
         elif marker is not None:
-            self._drag = _Drag(event.position(), sample, marker=marker.id, origin=marker.at, at=marker.at)
+            self._drag = _Drag(event.position(), sample, marker=marker, origin=marker.at, origin_end=marker.end)
+            self._drag.fixed = self._flags.fixed_end(marker, event.position())
         elif other is not None:
             self._drag = _Drag(event.position(), sample, loop=(other, at))
         else:
@@ -356,10 +378,7 @@ class Ruler(TimeCanvas):
         elif drag.loop is not None and drag.moved:
             self.loop_dragged.emit(*drag.loop)
         elif drag.marker is not None:
-            if drag.moved:
-                self.marker_dragged.emit(drag.marker, drag.at)
-            else:
-                self.seek.emit(drag.at)
+            self._drop(drag, drag.marker)
         self.update()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
@@ -381,9 +400,10 @@ class Ruler(TimeCanvas):
 
 @dataclass
 class _Drag:
-    """A drag on the ruler: of the loop, or of a marker or the playhead from `origin` to `at`, or over time.
+    """A drag on the ruler: of the loop, of a marker, of the playhead from `origin` to `at`, or over time.
 
     Attributes:
+        marker: as it would be dropped; it was from `origin` to `origin_end`, and `fixed` is the end that stays, if any.
         selects: whether it selects time once it has moved: `time`, from `fixed` if an end of it was taken, and with
             `adds` besides what is selected.
     """
@@ -391,8 +411,9 @@ class _Drag:
     press: QPointF
     press_sample: float
     loop: tuple[int, int] | None = None
-    marker: int | None = None
+    marker: Marker | None = None
     origin: int = 0
+    origin_end: int = 0
     at: int = 0
     pointer: QPointF = field(default_factory=QPointF)
     moved: bool = False

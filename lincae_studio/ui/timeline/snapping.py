@@ -86,7 +86,7 @@ class SnapSettings:
         if "playhead" in self.kinds:
             places.add(self.playhead())
         if "markers" in self.kinds:
-            places |= {marker.at for marker in session.markers}
+            places |= {at for marker in session.markers for at in (marker.at, marker.end)}
             if session.loop is not None:
                 places |= {session.loop.start, session.loop.end}
         lines = []

@@ -45,7 +45,7 @@ ROWS = (
         ("Ctrl+Shift+E",),
         "export",
         needs="clips",
-        contexts=("mix",),
+        contexts=("mix", "section"),
     ),
     ActionSpec(
         "import_dawproject", "Import DA&Wproject…", "Open a project from Bitwig, Studio One, Cubase and others", "File"

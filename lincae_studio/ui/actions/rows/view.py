@@ -46,6 +46,15 @@ ROWS = (
         contexts=("heatmap", "panel"),
     ),
     ActionSpec(
+        "marker_table",
+        "Markers",
+        "List markers and sections in a table, to go to, rename and edit",
+        "View",
+        ("Ctrl+Alt+M",),
+        checkable=True,
+        contexts=("marker", "section", "panel"),
+    ),
+    ActionSpec(
         "loudness",
         "Loudness",
         "Measure the loudness to EBU R 128",
@@ -211,7 +220,7 @@ ROWS = (
         ("Ctrl+E",),
         needs="selected",
         submenu="Zoom",
-        contexts=("clip",),
+        contexts=("clip", "section"),
     ),
     ActionSpec(
         "zoom_toggle",
