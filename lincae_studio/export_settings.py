@@ -73,7 +73,7 @@ class ExportSettings(Struct, frozen=True, kw_only=True):
 
     Attributes:
         stems: for `tracks`: audible tracks only, or all; or groups, each as one file, and the tracks that are in none.
-        span: range of the timeline: all of it, the loop, or from the first to the last selected clip.
+        span: range of the timeline: all of it, the loop, what is selected, or each section, to files of its own.
         tail_s: seconds to add after the end: the decay of the codec's output, then silence.
         artist: for the tags of the files.
         decodes: decodes that are averaged, each from another seed, if the codec decodes from noise.
@@ -83,7 +83,7 @@ class ExportSettings(Struct, frozen=True, kw_only=True):
     level: Level = Level()
     contents: Annotated[tuple[Content, ...], Meta(max_length=5)] = ("mix",)
     stems: Literal["heard", "all", "groups"] = "heard"
-    span: Literal["all", "loop", "selection"] = "all"
+    span: Literal["all", "loop", "selection", "sections"] = "all"
     tail_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 0.0
     artist: Annotated[str, Meta(max_length=200)] = ""
     latents: LatentFormat = "safetensors"

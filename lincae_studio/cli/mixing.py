@@ -20,7 +20,7 @@ from lincae_studio.datasets.records import Job
 from lincae_studio.engine.bundles.latent_files import latents_of, save_latents
 from lincae_studio.engine.bundles.operator_files import load_operator
 from lincae_studio.engine.bundles.writer import Render
-from lincae_studio.engine.export.items import check_paths, items_of, latent_paths, paths_of, span_of
+from lincae_studio.engine.export.items import check_paths, default_title, items_of, latent_paths, parts_of, paths_of
 from lincae_studio.engine.export.writer import ExportResult, export
 from lincae_studio.engine.planning.plan import Plan, make_plan
 from lincae_studio.engine.rendering.averaging import Averaged, Gain
@@ -145,7 +145,7 @@ def _export(
     if request.selection_s is not None:
         first_s, last_s = request.selection_s
         selection = round(first_s * session.rate), round(last_s * session.rate)
-    start, end = span_of(session, settings, selection)
+    parts = parts_of(session, settings, output, selection)
     started = time.perf_counter()
     plan = make_plan(session, engine.info(session.codec, session.rate) if pool is None else pool.info)
     render, provide = (engine.render, engine.provide) if pool is None else (pool.render, pool.provide)
@@ -155,13 +155,17 @@ def _export(
         warn(text)
     engine.prepare(plan, session, dry, report)
     averaged = _averaged(render, plan, settings)
-    items = items_of(session, plan, settings, output, request.title, provide, engine.reader, averaged)
-    results = export(items, start, end, settings.format, settings.level, report("rendering")) if items else []
-    written = latent_paths(settings, output)
-    for path in written:
-        save_latents(latents_of(plan, start, end, render, report("latents")), path)
+    results, written = list[ExportResult](), list[Path]()
+    for part in parts:
+        target, title = part.target, part.title(request.title or default_title(output))
+        items = items_of(session, plan, settings, target, title, provide, engine.reader, averaged)
+        if items:
+            results += export(items, part.start, part.end, settings.format, settings.level, report("rendering"))
+        for path in latent_paths(settings, target):
+            save_latents(latents_of(plan, part.start, part.end, render, report("latents")), path)
+            written.append(path)
     seconds = time.perf_counter() - started
-    duration_s = (end - start) / session.rate
+    duration_s = sum(part.end - part.start for part in parts) / session.rate
     rendered_here = engine.renderer.counters if isinstance(engine.renderer, Renderer) else None
     counters = rendered_here if pool is None else pool
     first: dict[str, object] = _row(results[0]) if results else {"output": str(written[0]), "channels": plan.channels}

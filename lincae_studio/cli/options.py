@@ -67,7 +67,10 @@ Write = Annotated[
     typer.Option("--write", help="What to write: mix, dry, difference, tracks, latents; separate several by commas."),
 ]
 Stems = Annotated[str | None, typer.Option("--stems", help="Stems: heard (audible tracks), all, or groups.")]
-Span = Annotated[str | None, typer.Option("--span", help="Range to export: all, loop, or START:END in seconds.")]
+Span = Annotated[
+    str | None,
+    typer.Option("--span", help="Range to export: all, loop, START:END in seconds, or sections, each to a file."),
+]
 Tail = Annotated[float | None, typer.Option("--tail", help="Seconds to add after the end.")]
 LatentsAs = Annotated[str | None, typer.Option("--latents", help="Format of latents files: safetensors or npz.")]
 Decodes = Annotated[

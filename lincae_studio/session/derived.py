@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -56,6 +56,21 @@ def _stretched_once(chain: Chain) -> Chain:
         for process in chain
         if process is stretches[0] or not isinstance(process, Stretch)
     )
+
+
+def unstretched(media: Media) -> Media:
+    """What media would be without their stretch."""
+    return derived(media.source, tuple(process for process in media.chain if not isinstance(process, Stretch)))
+
+
+def nearest(media: Media, others: Iterable[Media]) -> Media | None:
+    """Of media that differ from these in their stretch only, those that sound most like them."""
+
+    def apart(other: Media) -> float:
+        one, two = stretch_of(media.chain), stretch_of(other.chain)
+        return abs(math.log2(one.factor / two.factor)) + abs(one.semitones - two.semitones) / 12
+
+    return min(others, key=apart, default=None)
 
 
 class Course:

@@ -144,6 +144,14 @@ def _fitted(clip: Clip, before: Media, after: Media, exact: int | None) -> Clip:
     )
 
 
+def standing_in(clip: Clip, media: Media, heard: Media) -> Clip:
+    """A clip that plays other media from the same source until its own are made: from its start on, in its time."""
+    other = _fitted(replace(clip, start=0), media, heard, None)
+    length = min(other.length, clip.length)
+    fades = {"fade_in": min(clip.fade_in, length), "fade_out": min(clip.fade_out, length)}
+    return replace(other, start=clip.start, length=length, **fades)
+
+
 def _region(region: Region, moved: Callable[[float], float]) -> Region:
     start, end = sorted(min(max(round(moved(place)), 0), MAX_LENGTH) for place in (region.start, region.end))
     if region.end == MAX_LENGTH:  # to the end, as `regions.solo` makes them

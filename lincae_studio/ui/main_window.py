@@ -181,14 +181,15 @@ class MainWindow(QMainWindow):
     def _make_commands(self, media: MediaStore, cache_dir: Path) -> None:
         document, selection, rendering, messages = self.document, self.selection, self.rendering, self.messages
         transport, axis = self.transport, self.timeline.axis
-        self.bundles = BundleController(document, rendering, media, cache_dir, messages, self)
+        derived = self.derived_media = DerivedMedia(document, media, messages, self)
+        self.bundles = BundleController(document, rendering, media, cache_dir, messages, derived, self)
         self.project_commands = ProjectCommands(
             document, self.autosave, self.bundles, messages, self.preferences, rendering, self
         )
         projects = self.project_commands
         self.project_files = ProjectFiles(document, media, messages, rendering.readable, lambda: projects.folder, self)
         self.importer = Importer(document, media, projects, transport, self.timeline, messages, self)
-        self.exporter = Exporter(document, selection, rendering, projects, self.preferences, messages, self)
+        self.exporter = Exporter(document, selection, rendering, projects, self.preferences, messages, derived, self)
         self.codecs = CodecMenu(document, rendering, messages, self)
         self.media_commands = MediaCommands(document, media, self.project_files, messages, projects, self.bundles, self)
         self.interchange_commands = InterchangeCommands(document, media, messages, projects, self)
@@ -199,7 +200,6 @@ class MainWindow(QMainWindow):
         self.process_commands = ProcessCommands(document, selection, media, messages, self)
         self.silence_commands = SilenceCommands(document, selection, media, self.timeline.lanes.silence, messages, self)
         self.inspector.processing.edit_requested.connect(self.process_commands.on_stretch)
-        self.derived_media = DerivedMedia(document, media, messages, self)
         self.track_commands = TrackCommands(document, selection, self.timeline, self)
         self.strip_commands = StripCommands(document, selection, self.timeline.envelopes, transport, self.context_place)
         self.snapshot_commands = SnapshotCommands(document, self.snapshots, self.timeline.envelopes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lincae_studio import __version__
@@ -18,7 +19,7 @@ from lincae_studio.errors import ExportError
 from lincae_studio.export_settings import ExportSettings
 from lincae_studio.media.writer import Tags
 from lincae_studio.session.excerpt import only_group, only_track
-from lincae_studio.session.model import MAX_LENGTH, Session, Track
+from lincae_studio.session.model import MAX_LENGTH, Marker, Session, Track
 
 #: Characters that some file systems do not allow in names.
 _INVALID = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
@@ -30,17 +31,76 @@ _NAME_BYTES = 100
 Provide = Callable[[Plan], ProvideChunk]
 
 
-def span_of(session: Session, settings: ExportSettings, selection: tuple[int, int] | None = None) -> tuple[int, int]:
-    """The samples `[start, end)` that an export covers, including its tail. `selection`: a range of timeline samples.
+@dataclass(frozen=True)
+class Part:
+    """Samples `[start, end)` of the timeline that are written to files of their own.
+
+    Attributes:
+        target: the first of these files; the names of the others derive from it.
+        name: of the section; empty if there is one part only.
+    """
+
+    target: Path
+    start: int
+    end: int
+    name: str = ""
+
+    def title(self, title: str) -> str:
+        """The title of this part of a session with a title, for the tags."""
+        return " - ".join(filter(None, (title, self.name)))
+
+
+def parts_of(
+    session: Session, settings: ExportSettings, target: Path, selection: tuple[int, int] | None = None
+) -> list[Part]:
+    """The parts of an export: each section, if those are exported, or all of the span.
 
     Raises:
-        ExportError: when the loop or the selection to export does not exist, or there is nothing to export.
+        ExportError: as `span_of`.
+    """
+    start, end = span_of(session, settings, selection)
+    if settings.span != "sections":
+        return [Part(target, start, end)]
+    tail = round(settings.tail_s * session.rate)
+    sections = zip(_sections(session), _targets(session, settings, target), strict=True)
+    return [Part(path, one.at, min(one.end + tail, MAX_LENGTH), one.name) for one, path in sections]
+
+
+def _sections(session: Session) -> list[Marker]:
+    return [marker for marker in session.markers if marker.length]
+
+
+def _targets(session: Session, settings: ExportSettings, target: Path) -> list[Path]:
+    """The first file of each part."""
+    if settings.span != "sections":
+        return [target]
+    names = [_file_name(section.name) for section in _sections(session)]
+    digits = len(str(len(names)))
+    return [
+        target.with_name(f"{target.stem} - {number:0{digits}d} {name}".rstrip() + target.suffix)
+        for number, name in enumerate(names, 1)
+    ]
+
+
+def span_of(session: Session, settings: ExportSettings, selection: tuple[int, int] | None = None) -> tuple[int, int]:
+    """The samples `[start, end)` from first to last that an export covers, including its tail.
+
+    Args:
+        selection: a range of timeline samples.
+
+    Raises:
+        ExportError: when the loop, section or selection to export does not exist, or there is nothing to export.
     """
     start, end = 0, session.length
     if settings.span == "loop":
         if session.loop is None:
             raise ExportError("there is no loop to export", "Shift+drag on the ruler to set one, or export everything")
         start, end = session.loop.start, session.loop.end
+    elif settings.span == "sections":
+        sections = _sections(session)
+        if not sections:
+            raise ExportError("there is no section to export", "Select time and press Shift+R, or export everything")
+        start, end = sections[0].at, max(section.end for section in sections)
     elif settings.span == "selection":
         if selection is None:
             raise ExportError("nothing is selected", "Select clips or time, or export everything")
@@ -66,8 +126,12 @@ def stem_of(session: Session, track_id: int, settings: ExportSettings) -> Sessio
 
 
 def paths_of(session: Session, settings: ExportSettings, target: Path) -> list[Path]:
-    """The paths of all files of an export, latents last; the mix, or a single file, has the target's name."""
-    return [path for _, path in _contents(session, settings, target)] + latent_paths(settings, target)
+    """The paths of all files of an export; in each part the mix, or a single file, has the target's name."""
+    return [
+        path
+        for part in _targets(session, settings, target)
+        for path in (*(path for _, path in _contents(session, settings, part)), *latent_paths(settings, part))
+    ]
 
 
 def latent_paths(settings: ExportSettings, target: Path) -> list[Path]:
@@ -89,7 +153,7 @@ def items_of(
     reader: AudioReader,
     averaged: Averaged | None = None,
 ) -> list[ExportItem]:
-    """The audio files of an export.
+    """The audio files of an export, or of a part of it.
 
     Args:
         plan: the plan of the session.

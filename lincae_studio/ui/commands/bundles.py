@@ -21,6 +21,7 @@ from lincae_studio.jobs import CancelToken, ReportProgress, part_of
 from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Session
+from lincae_studio.ui.jobs.derived_media import DerivedMedia
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar
@@ -51,6 +52,7 @@ class BundleController(QObject):
         store: MediaStore,
         cache_dir: Path,
         messages: MessageBar,
+        derived: DerivedMedia,
         window: QWidget,
     ) -> None:
         super().__init__(document)
@@ -59,6 +61,7 @@ class BundleController(QObject):
         self._store = store
         self._cache_dir = cache_dir
         self._messages = messages
+        self._derived = derived
         self._jobs = DocumentJobs(document, window, messages.error)
         self._bundling = DocumentJobs(document, window, messages.error, lasting=True)
         document.replaced.connect(self._on_replaced)
@@ -139,7 +142,10 @@ class BundleController(QObject):
         return frozenset(media.digest for media in open_bundle(path, self._bundles).media)
 
     def save(self, path: Path, done: Callable[[BundleResult], None]) -> None:
-        """Write the current state of the document as a bundle; later edits do not affect it."""
+        """Write the document as a bundle, once no clip is being processed; later edits do not affect it."""
+        self._derived.when_made(lambda: self._save(path, done), self._messages.error)
+
+    def _save(self, path: Path, done: Callable[[BundleResult], None]) -> None:
         from lincae_studio.engine.bundles.writer import write_bundle
 
         session = self._document.session

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.engine.bundles.latent_files import latents_of, save_latents
-from lincae_studio.engine.export.items import check_paths, items_of, latent_paths, paths_of, span_of
+from lincae_studio.engine.export.items import check_paths, default_title, items_of, latent_paths, parts_of, paths_of
 from lincae_studio.engine.export.writer import ExportResult, export
 from lincae_studio.engine.planning.plan import Chunk, Plan
 from lincae_studio.engine.rendering.averaging import Averaged, Gain
@@ -21,12 +21,13 @@ from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.engine.rendering.streams import ProvideChunk
 from lincae_studio.errors import ExportError, StudioError
 from lincae_studio.export_settings import ExportSettings
-from lincae_studio.jobs import CancelToken, ReportProgress, share_of
+from lincae_studio.jobs import CancelToken, ReportProgress, part_of, share_of
 from lincae_studio.media.formats import FORMATS
 from lincae_studio.session.times import count_of, format_time
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.jobs.background_job import BackgroundJob
+from lincae_studio.ui.jobs.derived_media import DerivedMedia
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.model.document import Document
@@ -70,9 +71,11 @@ class Exporter(QObject):
         projects: ProjectCommands,
         preferences: PreferenceStore,
         messages: MessageBar,
+        derived: DerivedMedia,
         window: QWidget,
     ) -> None:
         super().__init__(window)
+        self._derived = derived
         self._document = document
         self._selection = selection
         self._rendering = rendering
@@ -150,6 +153,8 @@ class Exporter(QObject):
     ) -> None:
         """Export the current state of the session, never overwriting `protected` files; later edits do not affect it.
 
+        Waits first for clips that are being processed; edits until then count.
+
         Args:
             path: the first file; the others are written next to it.
             settings: None exports the mix as 32-bit float WAV.
@@ -160,10 +165,20 @@ class Exporter(QObject):
             self._messages.refusal("An export is already running. Wait for it to finish, or cancel it first.")
             return
         settings = settings or ExportSettings()
+        self._derived.when_made(lambda: self._start(path, settings, protected, title, selection), self._on_failed)
+
+    def _start(
+        self,
+        path: Path,
+        settings: ExportSettings,
+        protected: Sequence[Path],
+        title: str,
+        selection: tuple[int, int] | None,
+    ) -> None:
         plan, session = self._rendering.update_plan(), self._rendering.session
         try:
             check_paths(paths_of(session, settings, path), protected)
-            start, end = span_of(session, settings, selection)
+            parts = parts_of(session, settings, path, selection)
         except ExportError as error:
             self._messages.error(error)
             self.failed.emit(error)
@@ -178,15 +193,20 @@ class Exporter(QObject):
                 return self._rendering.requests.wait_for_probes(owner, chunks, cancel)
 
             averaged = Averaged(settings.decodes, render) if settings.decodes > 1 else None
-            items = items_of(session, plan, settings, path, title, provide, self._rendering.audio, averaged)
-            written = latent_paths(settings, path)
-            share = len(items) / (len(items) + len(written))
-            audio = share_of(progress, 0.0, share)
-            results = export(items, start, end, settings.format, settings.level, audio, cancel) if items else []
-            for place in written:
-                report = share_of(progress, share, 1.0, "Exporting", place.name)
-                latents = latents_of(plan, start, end, render, report, cancel)
-                save_latents(latents, place)
+            results, written = list[ExportResult](), list[Path]()
+            for number, part in enumerate(parts):
+                target, named = part.target, part.title(title or default_title(path))
+                items = items_of(session, plan, settings, target, named, provide, self._rendering.audio, averaged)
+                places = latent_paths(settings, target)
+                of_part = part_of(progress, number, len(parts))
+                share = len(items) / (len(items) + len(places))
+                audio = share_of(of_part, 0.0, share)
+                if items:
+                    results += export(items, part.start, part.end, settings.format, settings.level, audio, cancel)
+                for place in places:
+                    report = share_of(of_part, share, 1.0, "Exporting", place.name)
+                    save_latents(latents_of(plan, part.start, part.end, render, report, cancel), place)
+                written += places
             return Exported(tuple(results), tuple(written), averaged.gain if averaged is not None else None)
 
         job = self._job = BackgroundJob(work, self)

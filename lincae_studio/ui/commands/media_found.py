@@ -77,7 +77,11 @@ class MediaFound(QObject):
         bundles.audio_found.connect(self._on_latents_decoded)
         project_files.media_found.connect(self._on_files_relinked)
         derived.made.connect(self._on_derived_made)
-        derived.making_changed.connect(lambda: timeline.lanes.set_making(derived.making))
+        derived.making_changed.connect(self._on_making_changed)
+
+    def _on_making_changed(self) -> None:
+        self._rendering.set_making(self._derived.making)
+        self._timeline.lanes.set_making(self._derived.percents)
 
     def _on_replaced(self) -> None:
         self._read_now(set())

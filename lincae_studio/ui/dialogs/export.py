@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from lincae_studio.engine.export.items import default_title, paths_of, span_of
+from lincae_studio.engine.export.items import Part, default_title, parts_of, paths_of, span_of
 from lincae_studio.errors import ExportError
 from lincae_studio.export_settings import (
     AudioFormat,
@@ -126,6 +126,8 @@ class ExportDialog(QDialog):
             spans["loop"] = "Loop"
         if selection is not None:
             spans["selection"] = "Selection"
+        if any(marker.length for marker in session.markers):
+            spans["sections"] = "Each section"
         self.span_box = self._combo("Span", spans)
         self.tail = self._number("Tail", 0.0, 60.0, " s", "Extra time to export after the end")
         self.container_box = self._combo("File format", {name: one.title for name, one in FORMATS.items()})
@@ -375,11 +377,16 @@ class ExportDialog(QDialog):
         self.summary.setText(shown(problem) or (self._described(settings) if named else ""))
         self._export.setEnabled(named and not problem)
         self.presets.show_settings(settings)
-        self.decodes.show_cost(settings, None if problem else self._span(settings))
-        self.estimate.update_for(settings, None if problem else self._span(settings))
+        # Sections are measured one by one on export: no single span stands for them.
+        span = None if problem or settings.span == "sections" else self._span(settings)
+        self.decodes.show_cost(settings, span)
+        self.estimate.update_for(settings, span)
 
     def _span(self, settings: ExportSettings) -> tuple[int, int]:
         return span_of(self._rendering.session, settings, self._selection)
+
+    def _parts(self, settings: ExportSettings) -> list[Part]:
+        return parts_of(self._rendering.session, settings, self.path, self._selection)
 
     def _problem(self, settings: ExportSettings) -> str:
         if not settings.contents:
@@ -396,10 +403,10 @@ class ExportDialog(QDialog):
 
     def _described(self, settings: ExportSettings) -> str:
         plan = self._rendering.update_plan()
-        start, end = self._span(settings)
+        length = sum(part.end - part.start for part in self._parts(settings))
         count = channels_of(settings.format, plan.channels)
         parts = [
-            format_time((end - start) / self._rendering.session.rate),
+            format_time(length / self._rendering.session.rate),
             "stereo" if count == 2 else "mono",
             in_khz(settings.format.rate_of(self._rendering.session.rate)),
             f"codec {plan.codec.title}",

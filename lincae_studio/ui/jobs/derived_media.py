@@ -5,27 +5,33 @@ Main thread, except for the work of the job.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.engine.planning.played import played
 from lincae_studio.errors import MediaError, StudioError
-from lincae_studio.jobs import CancelToken, EitherToken, ReportProgress
+from lincae_studio.jobs import CancelToken, EitherToken, Progress, ReportProgress
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Media
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar
 
+#: How often a job that waits looks whether all is made.
+_POLL_S = 0.05
+
 
 class DerivedMedia(QObject):
     """Looks at the document's media whenever they change.
 
     Attributes:
-        making: digests of the media being made; clips that play it are silent until then.
+        making: digests of the media being made.
 
     Signals:
-        making_changed: `making` has changed.
+        making_changed: `making` or `percents` have changed.
         made: derived media are in the store.
     """
 
@@ -39,10 +45,13 @@ class DerivedMedia(QObject):
         self._store = store
         self._messages = messages
         self._jobs = DocumentJobs(document, window, messages.error)
+        self._waiting = DocumentJobs(document, window, messages.error)
         self._looked_at: tuple[Media, ...] = ()
         self.failures = store.failures
         #: The running jobs, and what cancels them.
         self._current: tuple[str, CancelToken] | None = None
+        #: How much of that is done, in steps of 5.
+        self._percent = 0
         self._closed = False
         document.at_close(self._close)
         document.changed.connect(self._follow)
@@ -51,6 +60,37 @@ class DerivedMedia(QObject):
     @property
     def busy(self) -> bool:
         return self._jobs.busy
+
+    @property
+    def percents(self) -> dict[str, int]:
+        """How much of each of `making` is done, in per cent; one is made after the other."""
+        current = self._current[0] if self._current is not None else ""
+        return {digest: self._percent if digest == current else 0 for digest in self.making}
+
+    def when_made(self, then: Callable[[], None], failed: Callable[[StudioError], None]) -> None:
+        """Call `then` once nothing is being made any more: at once, or after waiting in a dialog with Cancel.
+
+        Args:
+            failed: called instead if something could not be made meanwhile.
+        """
+        if not self.making:
+            then()
+            return
+        before = set(self.failures)
+
+        def work(report: ReportProgress, cancel: CancelToken) -> None:
+            while self.making:
+                cancel.check()
+                report(Progress(self._percent, 100, "Processing clips"))
+                time.sleep(_POLL_S)
+
+        def done(_: object) -> None:
+            if before.issuperset(self.failures):
+                then()
+            else:
+                failed(MediaError("clips could not be processed", "Remove their processing, or try again"))
+
+        self._waiting.run(work, "Processing clips", done)
 
     def look_again(self) -> None:
         """Make what is missing after files have been found, or cached audio was lost."""
@@ -118,5 +158,11 @@ class DerivedMedia(QObject):
                 self._looked_at = ()
                 self._follow()
 
-        self._current = media.digest, obsolete
-        self._jobs.run(work, "", done, ended=ended)
+        self._current, self._percent = (media.digest, obsolete), 0
+        self._jobs.run(work, "", done, ended=ended, progressed=self._on_progressed)
+
+    def _on_progressed(self, progress: Progress) -> None:
+        percent = int(100 * progress.fraction) // 5 * 5
+        if percent != self._percent:
+            self._percent = percent
+            self.making_changed.emit()

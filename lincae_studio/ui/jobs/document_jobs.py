@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.errors import StudioError
+from lincae_studio.jobs import Progress
 from lincae_studio.ui.jobs.background_job import BackgroundJob, Work
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.model.document import Document
@@ -47,6 +48,7 @@ class DocumentJobs:
         cancelled: Callable[[], None] = lambda: None,
         ended: Callable[[], None] = lambda: None,
         patience_s: float = 0.0,
+        progressed: Callable[[Progress], None] | None = None,
     ) -> None:
         """Start a job; with a `title` it has a progress dialog with Cancel. `ended` is called in any case.
 
@@ -61,6 +63,8 @@ class DocumentJobs:
         self._jobs.append(job)
         if title:
             ProgressDialog(title, job, self._window)
+        if progressed is not None:
+            job.progressed.connect(if_current(progressed))
         job.succeeded.connect(if_current(done))
         job.failed.connect(if_current(self._failed))
         job.cancelled.connect(if_current(cancelled))

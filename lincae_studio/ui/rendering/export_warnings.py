@@ -33,7 +33,7 @@ def export_warnings(
     if count:
         clips = count_of(count, "clip")
         warnings.append(f"The audio of {clips} is not decoded from latents yet, and will be missing from the dry mix.")
-    # Derived media are made while the window is used, from audio that is there.
+    # Derived media are made while the window is used, from audio that is there: those left could not be made.
     made = [one for one in session.media if one.digest in offline and one.derived is not None]
     unmade = {one.digest for one in made if store.get(one.source.digest) is not None}
     silent = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -17,7 +17,10 @@ from lincae_studio.engine.planning.sources import AudioReader
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.jobs import Steps, finished
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session.model import Session, Track
+from lincae_studio.session.derived import nearest, unstretched
+from lincae_studio.session.edits import sorted_clips
+from lincae_studio.session.model import Clip, Media, Session, Track
+from lincae_studio.session.processing import standing_in
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.spare_time import SpareTime
 
@@ -37,7 +40,7 @@ class Planned:
     """The plan and the dry mix of a session.
 
     Attributes:
-        offline: digests of media files that cannot be read, whose clips are silent.
+        offline: digests of media files that cannot be read, whose clips are silent, or that are being made.
     """
 
     plan: Plan
@@ -100,6 +103,11 @@ class Planning(QObject):
         self._planner = Planner()
         self._dry: DryMix | None = None
         self._offline: frozenset[str] = frozenset()
+        #: Digests of derived media that are being made, what is heard of each until then, and by the digests of what
+        #: they would be without their stretch, the media that were heard last.
+        self._making: frozenset[str] = frozenset()
+        self.stand_ins: dict[str, Media] = {}
+        self._last: dict[str, Media] = {}
         #: Tracks without their missing clips, with the tracks of the session that they were made from, by track id.
         self._playable: dict[int, tuple[Track, Track]] = {}
 
@@ -183,19 +191,39 @@ class Planning(QObject):
 
     def _plan(self, session: Session) -> Steps[Planned]:
         """Plan a session in steps of a few milliseconds."""
-        offline = set()
+        offline, stand_ins = set(), {}
         for item in session.media:
-            heard, _ = played(item)
-            if heard.digest not in self._bundled:
-                if not self._media.fits(heard):
+            if played(item)[0].digest not in self._bundled:
+                if self._fits(item):
+                    self._last[unstretched(item).digest] = item
+                else:
                     offline.add(item.digest)
+                    stand_in = self._stand_in(item) if item.digest in self._making else None
+                    if stand_in is not None:
+                        stand_ins[item.digest] = stand_in
                 yield
-        if offline != self._offline:
-            self._offline, self._playable = frozenset(offline), {}
+        if offline != self._offline or stand_ins != self.stand_ins:
+            self._offline, self.stand_ins, self._playable = frozenset(offline), stand_ins, {}
         session = yield from self._playable_steps(session)
         plan = yield from self._planner.steps(session, self._codec_of(session))
         dry = self._dry = yield from DryMix.steps(session, self._reader, self._dry)
         return Planned(plan, dry, self._offline)
+
+    def _fits(self, media: Media) -> bool:
+        """Whether what is heard of media is there."""
+        return self._media.fits(played(media)[0])
+
+    def _stand_in(self, media: Media) -> Media | None:
+        """What is heard of media while they are stretched: the last result, or the audio before."""
+        before = unstretched(media)
+        others = {one.digest: one for one in (before, self._last.get(before.digest, before))}
+        return nearest(media, filter(self._fits, others.values()))
+
+    def set_making(self, digests: frozenset[str]) -> None:
+        """Set which derived media are being made; until then, something else is heard of them if possible."""
+        if digests != self._making:
+            self._making = digests
+            self.begin()
 
     def silence(self, session: Session) -> Planned:
         """The plan of a session before anything is known about its audio: silence."""
@@ -205,25 +233,47 @@ class Planning(QObject):
         return Planned(plan, DryMix(replace(session, tracks=()), self._reader), frozenset())
 
     def playable(self, session: Session) -> Session:
-        """The session with the clips silenced whose audio is missing; its length and channels do not change."""
+        """The session with the clips silenced or replaced whose audio is missing.
+
+        Its length and channels do not change.
+        """
         return finished(self._playable_steps(session))
 
     def _playable_steps(self, session: Session) -> Steps[Session]:
         if not self._offline:
             return session
-        tracks = []
+        tracks, media = [], {item.digest: item for item in session.media}
         for track in session.tracks:
             known = self._playable.get(track.id)
             if known is None or known[0] is not track:
-                known = self._playable[track.id] = track, _silenced(track, self._offline)
+                known = self._playable[track.id] = track, _playable(track, media, self._offline, self.stand_ins)
                 yield
             tracks.append(known[1])
-        return replace(session, tracks=tuple(tracks))
+        media |= {item.digest: item for item in self.stand_ins.values()}
+        return replace(session, tracks=tuple(tracks), media=tuple(media.values()))
 
 
-def _silenced(track: Track, offline: Collection[str]) -> Track:
-    """A track with the clips of some media silenced; the same object if it has none."""
+def _playable(
+    track: Track, media: Mapping[str, Media], offline: Collection[str], stand_ins: Mapping[str, Media]
+) -> Track:
+    """A track with the clips of some media silenced or replaced; the same object if it has none."""
     if not any(clip.media in offline for clip in track.clips):
         return track
-    clips = tuple(replace(clip, gain=0.0) if clip.media in offline else clip for clip in track.clips)
-    return replace(track, clips=clips)
+    clips: list[Clip] = []
+    for clip in track.clips:
+        stand_in = stand_ins.get(clip.media)
+        if stand_in is not None:
+            clips.append(standing_in(clip, media[clip.media], stand_in))
+            clip = _rest(clip, clips[-1].length)
+        if clip.media in offline and clip.length:
+            clips.append(replace(clip, gain=0.0))
+        elif clip.media not in offline:
+            clips.append(clip)
+    return replace(track, clips=sorted_clips(tuple(clips)))
+
+
+def _rest(clip: Clip, length: int) -> Clip:
+    """What is left of a clip after a length, so that the track is as long as before; under an id that none has."""
+    left = clip.length - length
+    fades = {"fade_in": 0, "fade_out": min(clip.fade_out, left)}
+    return replace(clip, id=-clip.id, start=clip.start + length, offset=clip.offset + length, length=left, **fades)

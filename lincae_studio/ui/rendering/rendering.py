@@ -26,7 +26,7 @@ from lincae_studio.engine.rendering.render_store import ChunkState, MixReader, M
 from lincae_studio.engine.rendering.renderer import Rendered, StoreReader
 from lincae_studio.errors import CodecError, EngineError, StudioError
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session.model import Session
+from lincae_studio.session.model import Media, Session
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.chunk_requests import ChunkRequests
 from lincae_studio.ui.rendering.chunk_states import ChunkStates, Looks
@@ -87,6 +87,8 @@ class Rendering(QObject):
     def __init__(self, document: Document, media: MediaStore, cache_dir: Path) -> None:
         super().__init__(document)
         self._loading = False
+        #: Digests of derived media that are being made.
+        self._making: frozenset[str] = frozenset()
         self._document = document
         self._media = media
         #: Digests of media files whose latents the engine has.
@@ -134,7 +136,7 @@ class Rendering(QObject):
 
     @property
     def session(self) -> Session:
-        """The current session, from which plans are made; clips whose audio is missing are silent."""
+        """The current session, from which plans are made; clips whose audio is missing are silent or replaced."""
         return self.playable(self._document.session)
 
     @property
@@ -177,8 +179,17 @@ class Rendering(QObject):
 
     @property
     def offline(self) -> frozenset[str]:
-        """Digests of media files that cannot be read, whose clips are silent."""
+        """Digests of media files that cannot be read, whose clips are silent, or that are being made."""
         return self._planned.offline
+
+    def set_making(self, digests: frozenset[str]) -> None:
+        """Set which derived media are being made: of those that are stretched, something else is heard until then."""
+        self._making = digests
+        self._planning.set_making(digests)
+
+    def stand_in(self, media: Media) -> Media | None:
+        """What is heard of media until they are made; None for silence."""
+        return self._planning.stand_ins.get(media.digest)
 
     @property
     def loading(self) -> bool:
@@ -198,7 +209,8 @@ class Rendering(QObject):
     def export_warnings(self, dry: bool = False) -> list[str]:
         """Warnings if an export would differ from what the session specifies. `dry`: it includes the dry mix."""
         codec, session = self.update_plan().codec, self._document.session
-        return export_warnings(session, codec, self.offline, self._loading, self._bundled, self._media, dry)
+        lacking = self.offline - self._making  # exports wait for what is being made
+        return export_warnings(session, codec, lacking, self._loading, self._bundled, self._media, dry)
 
     def reader(self) -> MixReader:
         """A reader of the mix: the current plan with its current renders.
@@ -309,7 +321,7 @@ class Rendering(QObject):
         return self._reader
 
     def playable(self, session: Session) -> Session:
-        """The session with the clips silenced whose audio is missing; its length and channels do not change."""
+        """The session with the clips silenced whose audio is missing, or replaced until it is made."""
         return self._planning.playable(session)
 
     def _request_mix(self) -> None:

@@ -39,17 +39,22 @@ def label_of(
     media: Mapping[str, Media],
     offline: frozenset[str],
     loading: bool,
-    making: frozenset[str] = frozenset(),
+    making: Mapping[str, int] = MappingProxyType({}),
     failures: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """A clip's name and badges. `failures`: why derived media could not be made."""
+    """A clip's name and badges.
+
+    Args:
+        making: how much of derived media is made, in per cent.
+        failures: why derived media could not be made.
+    """
     badges, file = [], media[clip.media]
     if clip.mute:
         badges.append("muted")
     if clip.gain != 1.0:
         badges.append(format_db(clip.gain))
     if clip.media in making:
-        badges.append("processing…")
+        badges.append(f"processing {making[clip.media]} %" if making[clip.media] else "processing…")
     elif clip.media in offline and clip.media in failures:
         badges.append(f"processing failed: {failures[clip.media]}")
     elif clip.media in offline:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from lincae_studio.media.conformed import ConformedMedia
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import Clip, Media, Track
+from lincae_studio.session.processing import standing_in
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import ROW_PX
@@ -59,8 +60,9 @@ class Row(NamedTuple):
         offline: digests of media that cannot be played.
         loading: whether it may only not have been read yet.
         zoom: full scale divided by the level that fills the height of a waveform.
-        making: digests of derived media that are being made, and are offline until then.
+        making: digests of derived media that are being made, and are offline until then, with how much of each is made.
         failures: why derived media could not be made, by digest.
+        stand_in: returns the media that are heard instead of such media.
     """
 
     track: Track
@@ -73,17 +75,22 @@ class Row(NamedTuple):
     loading: bool = False
     clips: tuple[Clip, ...] = ()
     zoom: float = 1.0
-    making: frozenset[str] = frozenset()
+    making: Mapping[str, int] = MappingProxyType({})
     failures: Mapping[str, str] = MappingProxyType({})
+    stand_in: Callable[[Media], Media | None] = lambda _: None
 
 
 _Looks = tuple[QColor, QColor, QColor, QColor, QColor]
 
 
 class _Shown(NamedTuple):
-    """A visible clip with its rectangle, audio and colours; `name_right`: where a later clip starts to cover it."""
+    """A visible clip with its rectangle, audio and colours; `name_right`: where a later clip starts to cover it.
+
+    `heard` is the clip whose waveform is drawn: another one while its audio is being made.
+    """
 
     clip: Clip
+    heard: Clip
     rect: QRectF
     audio: ConformedMedia | None
     color: QColor
@@ -187,9 +194,11 @@ def _shown(area: QRect, row: Row, store: MediaStore, axis: TimeAxis) -> list[_Sh
         color = (clip.color or row.track.color) if heard else theme_colors.clip_muted
         if color not in looks:
             looks[color] = _colors(color, theme_colors)
-        if clip.media not in audio:
-            audio[clip.media] = store.get(clip.media)
-        found.append(_Shown(clip, rect, audio[clip.media], *looks[color], min(rect.right(), later)))
+        other = row.stand_in(row.media[clip.media]) if clip.media in row.making else None
+        played = clip if other is None else standing_in(clip, row.media[clip.media], other)
+        if played.media not in audio:
+            audio[played.media] = store.get(played.media)
+        found.append(_Shown(clip, played, rect, audio[played.media], *looks[color], min(rect.right(), later)))
         later = rect.left()
     found.reverse()
     return found
@@ -241,11 +250,12 @@ def _paint_waves(
     for row, clips in zip(rows, items, strict=True):
         pieces = []
         for item, rect in clips if area.bottom() >= row.top + MARGIN_PX + NAME_PX else ():
-            first, last = (math.floor(x * ratio + 0.5 + 1e-4) for x in (rect.left(), rect.right()))
+            end = rect.right() if item.heard is item.clip else min(rect.right(), axis.x_of(item.heard.end))
+            first, last = (math.floor(x * ratio + 0.5 + 1e-4) for x in (rect.left(), end))
             if item.audio is None or last <= first or last <= left or first >= right:
                 continue
             first = max(first, left)
-            start = axis.start + first * samples_per_column - item.clip.start + item.clip.offset
+            start = axis.start + first * samples_per_column - item.heard.start + item.heard.offset
             pieces.append(Piece(item.audio, first, min(last, right), start, item.clip.gain, item.wave))
         if pieces:
             alike.setdefault((row.height_px, row.zoom), []).append((row.top, pieces))

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session.model import Clip, Session, Track
+from lincae_studio.session.model import Clip, Media, Session, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
@@ -89,14 +89,21 @@ class Lanes(TimeCanvas):
         counting: Counting,
         wave_zoom: WaveZoom,
         offline: Callable[[], frozenset[str]],
+        stand_in: Callable[[Media], Media | None],
         parent: QWidget | None = None,
     ) -> None:
-        """`offline`: returns the digests of media that cannot be played."""
+        """Show a document.
+
+        Args:
+            offline: returns the digests of media that cannot be played.
+            stand_in: returns the media that are heard until others are made.
+        """
         super().__init__(axis, parent)
         self._offline = offline
+        self._stand_in = stand_in
         self._loading = False
-        #: Digests of media that are being made.
-        self._making: frozenset[str] = frozenset()
+        #: Digests of media that are being made, with how much of each is made, in per cent.
+        self._making: dict[str, int] = {}
         self._snaps = snaps
         self._counting = counting
         counting.changed.connect(self.invalidate)
@@ -138,9 +145,9 @@ class Lanes(TimeCanvas):
             self._loading = loading
             self.invalidate()
 
-    def set_making(self, digests: frozenset[str]) -> None:
-        """Which derived media are being made: clips that play them say so."""
-        self._making = digests
+    def set_making(self, percents: dict[str, int]) -> None:
+        """Which derived media are being made, and how much of each is: clips that play them say so."""
+        self._making = percents
         self.invalidate()
 
     @property
@@ -161,7 +168,7 @@ class Lanes(TimeCanvas):
             audible = session.audible(track)
             for number, layer in enumerate(self._layers(track)):
                 look = audible, selected, media, offline, self._loading, layer, zoom, self._making, self._media.failures
-                row = Row(track, top, height, *look)
+                row = Row(track, top, height, *look, self._stand_in)
                 layers.setdefault(number, []).append(row)
         if visible:
             bottom = self._rows.top(visible[-1]) + self._rows.height(visible[-1])

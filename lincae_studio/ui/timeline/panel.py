@@ -109,6 +109,7 @@ class TimelinePanel(QWidget):
             self.counting,
             self.wave_zoom,
             lambda: rendering.offline,
+            rendering.stand_in,
             self,
         )
         LaneSpeech(self.lanes, document, selection)

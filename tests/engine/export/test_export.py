@@ -14,7 +14,7 @@ import soundfile as sf
 from msgspec.structs import replace
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.export.items import items_of, paths_of, span_of
+from lincae_studio.engine.export.items import items_of, parts_of, paths_of, span_of
 from lincae_studio.engine.export.writer import ExportItem, ExportResult, export
 from lincae_studio.engine.planning.plan import Plan
 from lincae_studio.engine.rendering.dry_mix import DryMix
@@ -394,6 +394,24 @@ def test_all_contents_are_what_they_say(session: Session, store: MediaStore, tmp
         assert "without a codec" in file.comment
 
 
+def test_sections_are_parts_with_files_of_their_own(session: Session, tmp_path: Path) -> None:
+    target = tmp_path / "song.wav"
+    settings = ExportSettings(span="sections", contents=("dry", "difference"), tail_s=1.0)
+    for at, name, length in ((60_000, "Chorus", 500), (5_000, "Verse/1", 56_000), (99, "a marker", 0)):
+        session = places.add_marker(session, at, name, length)
+    assert [(part.target.name, part.start, part.end) for part in parts_of(session, settings, target)] == [
+        ("song - 1 Verse_1.wav", 5_000, 61_000 + DEFAULT_RATE),
+        ("song - 2 Chorus.wav", 60_000, 60_500 + DEFAULT_RATE),
+    ]
+    assert [part.title("Song") for part in parts_of(session, settings, target)] == ["Song - Verse/1", "Song - Chorus"]
+    assert [path.name for path in paths_of(session, settings, target)] == [
+        "song - 1 Verse_1 (dry).wav",
+        "song - 1 Verse_1 (difference).wav",
+        "song - 2 Chorus (dry).wav",
+        "song - 2 Chorus (difference).wav",
+    ]
+
+
 def test_stems_and_spans_as_chosen(session: Session, tmp_path: Path) -> None:
     target = tmp_path / "song.flac"
     heard = ExportSettings(contents=("tracks",))
@@ -410,6 +428,8 @@ def test_stems_and_spans_as_chosen(session: Session, tmp_path: Path) -> None:
     tail = ExportSettings(span="selection", tail_s=1.0)
     assert span_of(session, tail, (5, 50)) == (5, 50 + DEFAULT_RATE)
     assert span_of(replace(session, rate=48_000), tail, (5, 50)) == (5, 50 + 48_000)
+    with pytest.raises(ExportError, match="no section"):
+        span_of(session, ExportSettings(span="sections"))
     with pytest.raises(ExportError, match="no loop"):
         span_of(replace(session, loop=None), ExportSettings(span="loop"))
     with pytest.raises(ExportError, match="nothing is selected"):

@@ -56,6 +56,7 @@ def test_the_table_is_consistent() -> None:
             "grouped",
             "groups",
             "markers",
+            "sections",
             "snapshots",
             "two snapshots",
             "region",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.codecs.lincae import pretrained
 from lincae_studio.media import writer
-from lincae_studio.session import edits
+from lincae_studio.session import edits, places
 from lincae_studio.ui.dialogs.export import ExportDialog
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
@@ -355,6 +356,22 @@ def test_the_loop_or_the_selection_is_exported(qtbot: QtBot, song: MainWindow, o
     dialog = ask(song)
     assert dialog.settings.span == "all", "there is no longer a selection"
     dialog.reject()
+
+
+@pytest.mark.engine
+def test_each_section_is_exported_to_a_file(qtbot: QtBot, song: MainWindow, out: Path) -> None:
+    for start, length, name in ((22_050, 40_000, "Verse"), (88_200, 30_000, "Chorus")):
+        song.document.apply("Add Section", partial(places.add_marker, at=start, name=name, length=length))
+    wait_rendered(qtbot, song)
+    mix = heard(song)
+    dialog = ask(song)
+    choose(dialog.span_box, "sections")
+    dialog.path_field.setText(str(out / "song.wav"))
+    assert "2 files: song - 1 Verse.wav, song - 2 Chorus.wav" in dialog.summary.text()
+    accept(qtbot, song, dialog)
+    assert files_below(out) == [out / "song - 1 Verse.wav", out / "song - 2 Chorus.wav"]
+    np.testing.assert_allclose(read_audio(out / "song - 1 Verse.wav"), mix[:, 22_050:62_050], atol=1e-6)
+    np.testing.assert_allclose(read_audio(out / "song - 2 Chorus.wav"), mix[:, 88_200:118_200], atol=1e-6)
 
 
 @pytest.mark.engine
