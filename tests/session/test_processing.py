@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits, places, processing, rates, regions, track_locks
-from lincae_studio.session.derived import derived, found_again, problem_of
+from lincae_studio.session.derived import derived, found_again, nearest, problem_of, unstretched
 from lincae_studio.session.model import MAX_LENGTH, Clip, Original, Region, Session, Tempo
 from lincae_studio.session.processes import (
     MAX_PROCESSES,
@@ -252,3 +254,34 @@ def test_clips_of_locked_tracks_are_not_processed(session: Session) -> None:
     with pytest.raises(EditError, match="locked, and would be removed"):
         track_locks.check_locks(locked, gone)
     track_locks.check_locks(locked, relink(locked, {turned.tracks[0].clips[0].media: derived(MONO, (Reverse(),))}))
+
+
+CHAINS = st.lists(st.sampled_from([Reverse(), RemoveDC(), Stretch(1.7, 2.0)]), max_size=3, unique=True).map(tuple)
+
+
+@given(CHAINS, st.floats(0.3, 3.0), st.integers(0, 998), st.integers(1, 2000), st.integers(0, 50_000))
+def test_a_clip_that_stands_in_stays_in_the_time_of_the_other(
+    chain: tuple[Reverse | RemoveDC | Stretch, ...], factor: float, offset: int, length: int, start: int
+) -> None:
+    wanted = derived(STEREO, processing.with_stretch(chain, Stretch(factor)))
+    heard = nearest(wanted, [unstretched(wanted), derived(STEREO, processing.with_stretch(chain, Stretch(1.1)))])
+    assert heard is not None
+    offset = min(offset, wanted.length - 1)
+    length = min(length, wanted.length - offset)
+    clip = Clip(id=1, media=wanted.digest, name="x", start=start, offset=offset, length=length, fade_in=length)
+    other = processing.standing_in(clip, wanted, heard)
+    assert (other.id, other.start, other.media) == (1, start, heard.digest)
+    assert 1 <= other.length <= clip.length
+    assert 0 <= other.offset <= heard.length - other.length
+    assert other.fade_in <= other.length
+    ratio = heard.length / wanted.length
+    assert other.offset == pytest.approx(offset * ratio, abs=2.0), "from the same audio on"
+
+
+def test_the_nearest_stretch_stands_in() -> None:
+    plain, slow, high = unstretched(STEREO), derived(STEREO, (Stretch(1.5),)), derived(STEREO, (Stretch(1.0, 12.0),))
+    assert plain is STEREO
+    assert nearest(derived(STEREO, (Stretch(1.4),)), [plain, slow, high]) == slow
+    assert nearest(derived(STEREO, (Stretch(1.1),)), [plain, slow, high]) == plain
+    assert nearest(derived(STEREO, (Stretch(1.0, 7.0),)), [plain, slow, high]) == high
+    assert nearest(STEREO, []) is None

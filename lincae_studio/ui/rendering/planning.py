@@ -195,7 +195,9 @@ class Planning(QObject):
         for item in session.media:
             if played(item)[0].digest not in self._bundled:
                 if self._fits(item):
-                    self._last[unstretched(item).digest] = item
+                    before = unstretched(item)
+                    if before.digest != item.digest:
+                        self._last[before.digest] = item
                 else:
                     offline.add(item.digest)
                     stand_in = self._stand_in(item) if item.digest in self._making else None

@@ -43,7 +43,8 @@ class _Press:
         toggles: whether a click selects the clip besides the others, or deselects it.
         shift: whether Shift was held, so that it does not invert snapping of the time that is selected.
         begin: makes the gesture of a drag, given how far the mouse has moved.
-        time: begins the selection of time that a drag over an empty area of a track is; None for a rubber band.
+        time: begins the selection of time that a drag over a track is; None for a rubber band, and for clips unless Ctrl
+            and Shift are held.
     """
 
     point: QPointF
@@ -169,6 +170,9 @@ class LaneMouse(QObject):
             return
         press.clip = clip.id
         press.toggles = bool(modifiers & _TOGGLES)  # on release, since the press may start a drag
+        if modifiers == _TOGGLES:
+            press.shift, press.time = True, self._time_drag(press, Qt.KeyboardModifier.NoModifier)
+            return
         zone = self._hits.zone_at(point, clip, modifiers)  # before selecting: invisible handles cannot be grabbed
         if not press.toggles:
             self._select_for_drag(clip.id)
@@ -245,7 +249,7 @@ class LaneMouse(QObject):
         """Begins the selection of time from a press on an empty area, or the drag of an end of the selection."""
         time, session, position = self._selection.time, self._document.session, press.position
         fixed = end_at(time.value, press.point.x(), self._axis) if time.covers(position) else None
-        if press.shift and time.value is not None:
+        if modifiers & Qt.KeyboardModifier.ShiftModifier and time.value is not None:
             fixed = max(time.value.start, time.value.end, key=lambda end: abs(end - press.sample))
         adds = bool(modifiers & Qt.KeyboardModifier.ControlModifier)
         within = self._snaps.within(self._axis.samples_per_px, False)

@@ -162,6 +162,24 @@ def test_time_snaps_as_clips_do_and_its_ends_can_be_dragged_on_the_lanes(song: M
     assert lanes.cursor().shape() is Qt.CursorShape.IBeamCursor
 
 
+def test_ctrl_and_shift_select_time_over_clips(bare: MainWindow) -> None:
+    lanes, before = bare.timeline.lanes, bare.document.session
+    drag(lanes, (50, row(0)), (150, row(1)), CTRL | SHIFT)
+    assert (spans(bare), on(bare)) == ([(50, 150)], "ab")
+    assert bare.document.session is before, "no clip was moved or copied"
+    drag(lanes, (151, row(1)), (180, row(1)), CTRL | SHIFT)
+    assert (spans(bare), on(bare)) == ([(50, 180)], "ab"), "its end was dragged"
+    drag(lanes, (20, row(2)), (90, row(2)), CTRL | SHIFT, release=False)
+    assert (spans(bare), on(bare)) == ([(20, 90)], "c")
+    press(bare, Qt.Key.Key_Escape)
+    release(lanes, 90, row(2))
+    assert (spans(bare), on(bare)) == ([(50, 180)], "ab")
+    bare.selection.time.clear()
+    click(lanes, 100, row(0), CTRL | SHIFT)
+    assert len(bare.selection.clips) == 1, "a click selects the clip besides others"
+    assert time(bare) is None
+
+
 def test_keys_select_time_from_the_playhead(bare: MainWindow) -> None:
     bare.selection.set_track(bare.document.session.tracks[1].id)
     click(bare.timeline.ruler, 100, LOWER)
