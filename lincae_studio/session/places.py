@@ -34,8 +34,9 @@ def set_section(session: Session, marker_id: int, start: int, end: int) -> Sessi
 
 
 def section_at(session: Session, at: int) -> Marker | None:
-    """The section at a sample: of several, the one that starts last."""
-    return next((one for one in reversed(session.markers) if one.at <= at < one.end), None)
+    """The section at a sample: of several, the one that starts last, or the shortest of those."""
+    found = (one for one in session.markers if one.at <= at < one.end)
+    return max(found, key=lambda one: (one.at, -one.length), default=None)
 
 
 def rename_marker(session: Session, marker_id: int, name: str) -> Session:

@@ -43,8 +43,8 @@ class _Press:
         toggles: whether a click selects the clip besides the others, or deselects it.
         shift: whether Shift was held, so that it does not invert snapping of the time that is selected.
         begin: makes the gesture of a drag, given how far the mouse has moved.
-        time: begins the selection of time that a drag over a track is; None for a rubber band, and for clips unless Ctrl
-            and Shift are held.
+        time: begins the selection of time, over an empty area of a track or with Ctrl and Shift over a clip; None for
+            other drags.
     """
 
     point: QPointF

@@ -23,12 +23,9 @@ _FLAG_PX = 140
 #: How far inside a section its ends can be grabbed; at most a quarter of it.
 _EDGE_PX = 5
 
-#: Opacity of the bar of a section, whose ends are solid.
-_BAR_ALPHA = 90
-
 
 class MarkerFlags:
-    """Where the flags of a document's markers are on a widget. Of those at one place, the last is on top."""
+    """Where the flags of a document's markers are on a widget: later ones, and shorter ones, are above others."""
 
     def __init__(self, axis: TimeAxis, document: Document, widget: QWidget) -> None:
         self._axis = axis
@@ -37,8 +34,12 @@ class MarkerFlags:
 
     def at(self, point: QPointF) -> Marker | None:
         """The marker whose flag is under a point."""
-        markers = reversed(self._document.session.markers)
-        return next((marker for marker in markers if self._flag(marker).contains(point)), None)
+        return next((marker for marker in reversed(self._stacked) if self._flag(marker).contains(point)), None)
+
+    @property
+    def _stacked(self) -> list[Marker]:
+        """The markers, each above those before it."""
+        return sorted(self._document.session.markers, key=lambda marker: (marker.at, -marker.length))
 
     def fixed_end(self, marker: Marker, point: QPointF) -> int | None:
         """The end of a section that stays when it is dragged at a point: None if that moves all of it."""
@@ -54,18 +55,20 @@ class MarkerFlags:
         """The name of a marker if its flag is too short for it."""
         return shown(marker.name) if self._width_of(marker) > self._text_rect(marker).width() else ""
 
-    def paint(self, painter: QPainter, marker: Marker) -> None:
-        """Paint a marker, or a section, as it is or as a drag would make it."""
+    def paint(self, painter: QPainter, dragged: Marker | None) -> None:
+        """Paint all markers and sections; `dragged`: one of them as a drag would make it."""
+        for marker in self._stacked:
+            self._paint(painter, dragged if dragged is not None and dragged.id == marker.id else marker)
+
+    def _paint(self, painter: QPainter, marker: Marker) -> None:
         color, flag = QColor(theme.colors().marker), self._flag(marker)
         places = (marker.at, marker.end) if marker.length else (marker.at,)
         ends = [QRectF(self._axis.x_of(at), 0, 1, self._widget.height()) for at in places]
         if marker.length:
             ends[-1].translate(-1, 0)
+        painter.fillRect(flag, theme.colors().clip_body(color) if marker.length else color)
         for end in ends:
             painter.fillRect(end, color)
-        if marker.length:
-            color.setAlpha(_BAR_ALPHA)
-        painter.fillRect(flag, color)
         painter.setPen(QColor(theme.colors().text if marker.length else theme.colors().marker_text))
         text = self._text_rect(marker)
         name = self._widget.fontMetrics().elidedText(shown(marker.name), Qt.TextElideMode.ElideRight, int(text.width()))

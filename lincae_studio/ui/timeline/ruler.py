@@ -183,9 +183,7 @@ class Ruler(TimeCanvas):
         if self._selection.value is not None:
             below = QRect(0, _PLACES_PX, self.width(), self.height() - _PLACES_PX)
             paint_time(painter, self._selection.value, self.axis, [below])
-        dragged = self._drag.marker if self._drag is not None else None
-        for marker in self._document.session.markers:
-            self._flags.paint(painter, dragged if dragged is not None and dragged.id == marker.id else marker)
+        self._flags.paint(painter, self._drag.marker if self._drag is not None else None)
         x, bottom = self.axis.x_of(self._playhead), self.height()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
