@@ -145,9 +145,12 @@ class PlaceCommands(QObject):
         return self._transport.position if self._place.sample is None else self._place.sample
 
     def _marker(self) -> int | None:
-        """The marker of the context menu, or the last one at or before the playhead."""
+        """The marker of the context menu, the selected section, or the last one at or before the playhead."""
         if self._place.marker is not None:
             return self._place.marker
+        selected = self._ruler.selected_section
+        if selected is not None:
+            return selected.id
         before = [marker for marker in self._document.session.markers if marker.at <= self._transport.position]
         if not before:
             error = EditError("there is no marker at or before the playhead", "Move the playhead to a marker first")

@@ -46,7 +46,8 @@ class Ruler(TimeCanvas):
     A click moves the playhead, and so does a drag of it, or over the upper half; a drag over the lower half selects
     time on all tracks. With Shift, or from an end of the loop, a drag sets the loop; a marker is dragged, and renamed
     by a double click; a click on a section selects its time, and its ends can be dragged. Escape cancels a drag, also
-    of the playhead. While the ruler has the focus, F2 and Delete concern the marker at the playhead.
+    of the playhead. While the ruler has the focus and no other time is selected, F2 and Delete concern the section that
+    was clicked, or the marker at the playhead.
 
     Signals:
         seek: the sample under the pointer.
@@ -139,9 +140,15 @@ class Ruler(TimeCanvas):
         """The marker whose flag is under a point."""
         return self._flags.at(point)
 
+    @property
+    def selected_section(self) -> Marker | None:
+        """The section whose time is selected, on all tracks."""
+        time = self._selection.value
+        return next((one for one in self._document.session.markers if one.length and time == _time_of(one)), None)
+
     def select_section(self, section: Marker) -> None:
         """Select the time of a section, on all tracks."""
-        self._selection.set(TimeRange(((section.at, section.end),)))
+        self._selection.set(_time_of(section))
 
     def cancel_gesture(self) -> None:
         """Cancel a drag, if there is one; the playhead returns to where it was."""
@@ -387,13 +394,19 @@ class Ruler(TimeCanvas):
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QKeyEvent) and event.key() in _MARKER_KEYS and not event.modifiers():
-            if event.type() == QEvent.Type.ShortcutOverride and self._document.session.markers:
+            # After a drag over time, they concern what is in it.
+            concerns = self._selection.value is None or self.selected_section is not None
+            if event.type() == QEvent.Type.ShortcutOverride and self._document.session.markers and concerns:
                 event.accept()
                 return True
             if event.type() == QEvent.Type.KeyPress:
                 (self.rename_pressed if event.key() == Qt.Key.Key_F2 else self.delete_pressed).emit()
                 return True
         return super().event(event)
+
+
+def _time_of(section: Marker) -> TimeRange:
+    return TimeRange(((section.at, section.end),))
 
 
 @dataclass

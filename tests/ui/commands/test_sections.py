@@ -6,11 +6,12 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit
+from pytestqt.qtbot import QtBot
 
 from lincae_studio.session.model import Loop
 from lincae_studio.session.time_edits import TimeRange
 from lincae_studio.ui.main_window import MainWindow
-from tests.ui.conftest import PX
+from tests.ui.conftest import LIMIT_MS, PX
 from tests.ui.drive import choose, click, drag, hover, move, press, release, right_click
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support (raise|grabbing)", extend=True)
@@ -75,7 +76,7 @@ def test_the_ends_of_a_section_are_dragged(verse: MainWindow) -> None:
     drag(ruler, (102, 5), (50, 5))
     assert sections(verse) == [("Verse", 48, 352)]
     drag(ruler, (50, 5), (400, 5))  # past the other end
-    assert sections(verse) == [("Verse", 352, 398)]
+    assert sections(verse) == [("Verse", 352, 400)]
     for _ in range(3):
         press(verse, Qt.Key.Key_Z, CTRL)
     assert verse.document.session == before
@@ -128,6 +129,18 @@ def test_a_click_on_a_section_selects_its_time_for_other_commands(verse: MainWin
     press(verse, Qt.Key.Key_Space)
 
 
+def test_delete_on_the_ruler_concerns_the_section_or_the_time_whichever_was_selected_there(verse: MainWindow) -> None:
+    click(verse.timeline.ruler, 200, 5)
+    press(verse, Qt.Key.Key_Delete)
+    assert not sections(verse)
+    assert [clip.length for clip in verse.document.session.tracks[0].clips] == [4 * SECOND]
+    press(verse, Qt.Key.Key_Z, CTRL)
+    drag(verse.timeline.ruler, (150, 35), (200, 35))
+    press(verse, Qt.Key.Key_Delete)
+    assert sections(verse) == [("Verse", 100, 300)]
+    assert [clip.end // PX for clip in verse.document.session.tracks[0].clips] == [150, 400]
+
+
 def test_the_time_of_the_section_at_the_playhead_is_selected_by_key(verse: MainWindow) -> None:
     verse.transport.seek(50 * PX)
     press(verse, Qt.Key.Key_R, CTRL | SHIFT)
@@ -141,9 +154,12 @@ def test_the_time_of_the_section_at_the_playhead_is_selected_by_key(verse: MainW
 def test_the_menu_of_a_section_acts_on_its_time(verse: MainWindow) -> None:
     choose(right_click(verse.timeline.ruler, 200, 5), "Loop Selection")
     assert verse.document.session.loop == Loop(start=100 * PX, end=300 * PX)
+    press(verse, Qt.Key.Key_F2)
+    QTest.keyClicks(verse.focusWidget(), "Bridge\r")
+    assert sections(verse) == [("Bridge", 100, 300)], "keys concern what was clicked"
     choose(right_click(verse.timeline.ruler, 200, 5), "Delete Marker")
     assert not sections(verse)
-    assert verse.document.undo_name == "Delete Section: Verse"
+    assert verse.document.undo_name == "Delete Section: Bridge"
 
 
 def test_keys_go_to_both_ends_and_rename_and_delete_sections(verse: MainWindow) -> None:
@@ -205,19 +221,23 @@ def test_the_table_lists_markers_and_sections(listed: MainWindow) -> None:
     ]
 
 
-def type_into(window: MainWindow, row: int, column: int, text: str) -> None:
-    """Double-click a cell and type, with Return."""
-    table = window.marker_table.table
-    place = cell(window, row, column)
-    QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    QTest.mouseDClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    field = table.viewport().findChild(QLineEdit)
-    assert field is not None
+def type_name(qtbot: QtBot, window: MainWindow, text: str) -> None:
+    """Type into the cell that is being edited, with Return."""
+    fields = window.marker_table.table.viewport().findChildren(QLineEdit)
+    (field,) = [one for one in fields if one.isVisible()]
+    field.selectAll()
     QTest.keyClicks(field, text)
-    QTest.keyClick(field, Qt.Key.Key_Return)
+    with qtbot.waitSignal(field.destroyed, timeout=LIMIT_MS):
+        QTest.keyClick(field, Qt.Key.Key_Return)
 
 
-def test_cells_are_edited(listed: MainWindow) -> None:
+def test_cells_are_edited(qtbot: QtBot, listed: MainWindow) -> None:
+    def type_into(window: MainWindow, row: int, column: int, text: str) -> None:
+        viewport, place = window.marker_table.table.viewport(), cell(window, row, column)
+        QTest.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=place)
+        QTest.mouseDClick(viewport, Qt.MouseButton.LeftButton, pos=place)
+        type_name(qtbot, window, text)
+
     type_into(listed, 1, 0, "Chorus")
     assert sections(listed)[1] == ("Chorus", 100, 300)
     type_into(listed, 1, 1, "0:02")
@@ -230,16 +250,14 @@ def test_cells_are_edited(listed: MainWindow) -> None:
     assert sections(listed)[0] == ("Marker 1", 50, 100), "an end makes a marker a section"
 
 
-def test_a_row_selects_its_time_and_keys_concern_it(listed: MainWindow) -> None:
+def test_a_row_selects_its_time_and_keys_concern_it(qtbot: QtBot, listed: MainWindow) -> None:
     table = listed.marker_table.table
     QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=cell(listed, 1, 0))
     assert selected(listed) == TimeRange(((100 * PX, 300 * PX),))
     press(listed, Qt.Key.Key_L, SHIFT)
     assert listed.document.session.loop == Loop(start=100 * PX, end=300 * PX)
     press(listed, Qt.Key.Key_F2)
-    field = table.viewport().findChild(QLineEdit)
-    assert field is not None
-    QTest.keyClicks(field, "Solo\r")
+    type_name(qtbot, listed, "Solo")
     assert sections(listed)[1][0] == "Solo"
     press(listed, Qt.Key.Key_Delete)
     assert [name for name, *_ in sections(listed)] == ["Marker 1"]
