@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from lincae_studio.engine.export.items import Part, default_title, parts_of, paths_of, span_of
+from lincae_studio.engine.export.items import default_title, parts_of, paths_of, span_of
 from lincae_studio.errors import ExportError
 from lincae_studio.export_settings import (
     AudioFormat,
@@ -377,16 +377,12 @@ class ExportDialog(QDialog):
         self.summary.setText(shown(problem) or (self._described(settings) if named else ""))
         self._export.setEnabled(named and not problem)
         self.presets.show_settings(settings)
-        # Sections are measured one by one on export: no single span stands for them.
-        span = None if problem or settings.span == "sections" else self._span(settings)
+        span = None if problem or settings.span == "sections" else self._span(settings)  # no single one
         self.decodes.show_cost(settings, span)
         self.estimate.update_for(settings, span)
 
     def _span(self, settings: ExportSettings) -> tuple[int, int]:
         return span_of(self._rendering.session, settings, self._selection)
-
-    def _parts(self, settings: ExportSettings) -> list[Part]:
-        return parts_of(self._rendering.session, settings, self.path, self._selection)
 
     def _problem(self, settings: ExportSettings) -> str:
         if not settings.contents:
@@ -402,13 +398,13 @@ class ExportDialog(QDialog):
         return ""
 
     def _described(self, settings: ExportSettings) -> str:
-        plan = self._rendering.update_plan()
-        length = sum(part.end - part.start for part in self._parts(settings))
+        plan, session = self._rendering.update_plan(), self._rendering.session
+        length = sum(part.end - part.start for part in parts_of(session, settings, self.path, self._selection))
         count = channels_of(settings.format, plan.channels)
         parts = [
-            format_time(length / self._rendering.session.rate),
+            format_time(length / session.rate),
             "stereo" if count == 2 else "mono",
-            in_khz(settings.format.rate_of(self._rendering.session.rate)),
+            in_khz(settings.format.rate_of(session.rate)),
             f"codec {plan.codec.title}",
         ]
         names = [path.name for path in self.paths]

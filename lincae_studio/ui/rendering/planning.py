@@ -105,7 +105,7 @@ class Planning(QObject):
         self._offline: frozenset[str] = frozenset()
         #: Digests of derived media that are being made, what is heard of each until then, and by the digests of what
         #: they would be without their stretch, the media that were heard last.
-        self._making: frozenset[str] = frozenset()
+        self.making: frozenset[str] = frozenset()
         self.stand_ins: dict[str, Media] = {}
         self._last: dict[str, Media] = {}
         #: Tracks without their missing clips, with the tracks of the session that they were made from, by track id.
@@ -200,7 +200,7 @@ class Planning(QObject):
                         self._last[before.digest] = item
                 else:
                     offline.add(item.digest)
-                    stand_in = self._stand_in(item) if item.digest in self._making else None
+                    stand_in = self._stand_in(item) if item.digest in self.making else None
                     if stand_in is not None:
                         stand_ins[item.digest] = stand_in
                 yield
@@ -223,8 +223,8 @@ class Planning(QObject):
 
     def set_making(self, digests: frozenset[str]) -> None:
         """Set which derived media are being made; until then, something else is heard of them if possible."""
-        if digests != self._making:
-            self._making = digests
+        if digests != self.making:
+            self.making = digests
             self.begin()
 
     def silence(self, session: Session) -> Planned:

@@ -50,6 +50,7 @@ class Rendering(QObject):
         plan: the plan last announced by `plan_changed`; states, renders and readers refer to its chunks. While a fader
             is dragged, or a large session is planned, the session may be ahead of it; `update_plan` returns the plan of
             the current session.
+        audio: reads the audio of sources; any thread.
         idle_gate: delays what views compute in threads.
         spare_time: does the work of the main thread that can wait.
         computation: device and precision of codecs, set by `set_computation`, with what they come to once the engine
@@ -87,8 +88,6 @@ class Rendering(QObject):
     def __init__(self, document: Document, media: MediaStore, cache_dir: Path) -> None:
         super().__init__(document)
         self._loading = False
-        #: Digests of derived media that are being made.
-        self._making: frozenset[str] = frozenset()
         self._document = document
         self._media = media
         #: Digests of media files whose latents the engine has.
@@ -96,7 +95,7 @@ class Rendering(QObject):
         #: Digests of media files whose cached audio is damaged and has not been rebuilt yet; any thread.
         self._damaged: set[str] = set()
         self._repairing = False
-        self._reader = StoreReader(media, lambda digest: digest in self._bundled or digest in self._damaged)
+        self.audio = StoreReader(media, lambda digest: digest in self._bundled or digest in self._damaged)
         media.on_damage = self._note_damage
         self.computation = Computation()
         #: Whether the engine could not find out what they come to; requested chunks then fail with the reason.
@@ -116,7 +115,7 @@ class Rendering(QObject):
         self._current_key: str | None = None
         #: The chunk at the playhead, and the active loop.
         self._render_position: tuple[int, Loop | None] = (0, None)
-        self._planning = Planning(document, media, self._reader, self._codec_of, self._bundled, self.spare_time)
+        self._planning = Planning(document, media, self.audio, self._codec_of, self._bundled, self.spare_time)
         self._planning.planned.connect(self._on_planned)
         self._planning.settled.connect(self._on_settled)
         self._take(self._planning.silence(document.session))
@@ -184,7 +183,6 @@ class Rendering(QObject):
 
     def set_making(self, digests: frozenset[str]) -> None:
         """Set which derived media are being made: of those that are stretched, something else is heard until then."""
-        self._making = digests
         self._planning.set_making(digests)
 
     def stand_in(self, media: Media) -> Media | None:
@@ -209,23 +207,19 @@ class Rendering(QObject):
     def export_warnings(self, dry: bool = False) -> list[str]:
         """Warnings if an export would differ from what the session specifies. `dry`: it includes the dry mix."""
         codec, session = self.update_plan().codec, self._document.session
-        lacking = self.offline - self._making  # exports wait for what is being made
+        lacking = self.offline - self._planning.making  # exports wait for what is being made
         return export_warnings(session, codec, lacking, self._loading, self._bundled, self._media, dry)
 
-    def reader(self) -> MixReader:
-        """A reader of the mix: the current plan with its current renders.
+    def reader(self, monitor: Monitor = "auto") -> MixReader:
+        """A reader of the mix that playback plays in a monitor mode: the current plan with its current renders.
 
         It is a snapshot: when a render arrives, the player gets a new reader and crossfades to it.
         """
-        return MixReader(self.plan, self.dry, self.store.snapshot().get)
+        return MixReader(self.plan, self.dry, self.store.snapshot().get, monitor)
 
     def track_peaks(self, start: int, count: int) -> dict[int, tuple[float, ...]]:
         """Peaks of each audible track in `count` samples from `start` on, dry and post-fader, by track id."""
         return self.dry.peaks(start, count) if count else {}
-
-    def monitor_reader(self, monitor: Monitor) -> MixReader:
-        """A reader of what playback plays in this monitor mode."""
-        return MixReader(self.plan, self.dry, self.store.snapshot().get, monitor)
 
     def state(self, index: int) -> ChunkState:
         return self.store.state(self.plan.chunks[index])
@@ -314,11 +308,6 @@ class Rendering(QObject):
     def refresh(self) -> None:
         """Make a new plan after media files or codecs have appeared or disappeared."""
         self._planning.begin()
-
-    @property
-    def audio(self) -> StoreReader:
-        """Reads the audio of sources; any thread."""
-        return self._reader
 
     def playable(self, session: Session) -> Session:
         """The session with the clips silenced whose audio is missing, or replaced until it is made."""

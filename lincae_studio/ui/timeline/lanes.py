@@ -92,12 +92,7 @@ class Lanes(TimeCanvas):
         stand_in: Callable[[Media], Media | None],
         parent: QWidget | None = None,
     ) -> None:
-        """Show a document.
-
-        Args:
-            offline: returns the digests of media that cannot be played.
-            stand_in: returns the media that are heard until others are made.
-        """
+        """`offline`: returns the digests of media that cannot be played; `stand_in`: what is heard of one instead."""
         super().__init__(axis, parent)
         self._offline = offline
         self._stand_in = stand_in

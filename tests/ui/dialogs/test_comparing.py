@@ -259,7 +259,7 @@ def test_a_reference_is_matched_in_one_step(
     assert 2 <= len(tracks["bass"].gain_points) < 20
     assert tracks["reference"].mute
     window.rendering.update_plan()
-    heard = window.rendering.monitor_reader("dry").read(0, 8 * R)[0]
+    heard = window.rendering.reader("dry").read(0, 8 * R)[0]
     assert 10 * np.log10(np.square(heard - reference).sum() / np.square(reference).sum()) < -25.0
     window.document.undo()
     assert window.document.session == before, "one step"

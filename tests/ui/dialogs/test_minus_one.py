@@ -76,7 +76,7 @@ def test_a_stem_is_found_and_removed_in_one_step(
     assert (track.subtract, track.clips[0].start) == (True, LAG)
     assert track.gain == pytest.approx(GAIN, abs=0.01)
     wait_rendered(qtbot, pair)
-    heard = pair.rendering.monitor_reader("latent").read(0, LENGTH)[0]
+    heard = pair.rendering.reader("latent").read(0, LENGTH)[0]
     assert si_sdr_db(heard, rest) > 30.0, "heard"
     rendered, grid = pair.rendering.rendered(0), pair.rendering.update_plan().grid
     assert rendered is not None
@@ -98,7 +98,7 @@ def test_the_preview_is_heard_and_seen_and_leaves_no_trace(qtbot: QtBot, pair: M
     assert dialog.preview.isChecked()
     assert pair.document.session.tracks[1].subtract
     pair.rendering.update_plan()
-    heard = pair.rendering.monitor_reader("dry").read(0, LENGTH)[0]
+    heard = pair.rendering.reader("dry").read(0, LENGTH)[0]
     assert si_sdr_db(heard, rest) > 30.0
     QTest.mouseClick(dialog.play, Qt.MouseButton.LeftButton)
     assert pair.player.playing
@@ -213,7 +213,7 @@ def test_a_panned_stem_gets_its_pan(qtbot: QtBot, window: MainWindow, tmp_path: 
     assert dialog.pan.isChecked()
     QTest.mouseClick(dialog.apply_button, Qt.MouseButton.LeftButton)
     wait_rendered(qtbot, window)
-    left = window.rendering.monitor_reader("latent").read(0, LENGTH)
+    left = window.rendering.reader("latent").read(0, LENGTH)
     for side in (0, 1):
         assert si_sdr_db(left[side], 0.5 * noise(9, LENGTH, channels=2, level=0.1)[:, side]) > 25.0
 

@@ -41,7 +41,7 @@ def heard(window: MainWindow, count: int = 100_000) -> Array:
 def test_the_monitor_mode_selects_what_is_played(qtbot: QtBot, song: MainWindow) -> None:
     song.codecs.actions["mdct-4x"].trigger()
     wait_rendered(qtbot, song)
-    dry, latent = song.rendering.monitor_reader("dry").read(0, 100_000), song.rendering.reader().read(0, 100_000)
+    dry, latent = song.rendering.reader("dry").read(0, 100_000), song.rendering.reader().read(0, 100_000)
     assert np.abs(dry - latent).max() > 1e-3, "the codec is heard"
     for key, name, expected in (
         (Qt.Key.Key_2, "latent only", latent),

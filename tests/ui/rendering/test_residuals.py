@@ -29,7 +29,7 @@ SHOW = (Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.
 def expected(window: MainWindow) -> list[float]:
     """From what the monitor plays, chunk by chunk."""
     plan = window.rendering.update_plan()
-    latent, dry = (window.rendering.monitor_reader(which).read(0, plan.length) for which in ("latent", "dry"))
+    latent, dry = (window.rendering.reader(which).read(0, plan.length) for which in ("latent", "dry"))
     step, found = plan.grid.step_samples, []
     for chunk in plan.audible:
         part = slice(chunk.index * step, min((chunk.index + 1) * step, plan.length))

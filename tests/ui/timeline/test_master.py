@@ -188,7 +188,7 @@ def test_the_master_follows_the_last_track(song: MainWindow) -> None:
 def test_meters_show_the_mix_after_the_master_and_tracks_before_it(song: MainWindow) -> None:
     song.document.apply("Master Gain", lambda session: edits.set_master_gain(session, 0.0))
     song.rendering.update_plan()
-    assert not song.rendering.monitor_reader("auto").read(0, SECOND).any()
+    assert not song.rendering.reader("auto").read(0, SECOND).any()
     assert min(max(peaks) for peaks in song.rendering.track_peaks(0, SECOND).values()) > 0.05
 
 

@@ -94,7 +94,7 @@ def test_rows_are_the_loudest_of_their_frequencies() -> None:
 @pytest.mark.engine
 def test_the_picture_is_the_spectrogram_of_the_decoded_mix(qtbot: QtBot, song: MainWindow) -> None:
     panel = wait_spectrogram(qtbot, song)
-    mix = song.rendering.monitor_reader("latent").read(0, song.rendering.update_plan().length + WINDOW)
+    mix = song.rendering.reader("latent").read(0, song.rendering.update_plan().length + WINDOW)
     lead = (WINDOW - HOP) // 2
     whole = spectrogram(np.pad(mix, ((0, 0), (lead, 0))), song.rendering.update_plan().length // HOP - 1, DEFAULT_RATE)
     columns = song.rendering.update_plan().grid.step_samples // HOP
