@@ -147,7 +147,7 @@ def paint_rows(
 
 def _paint_ground(painter: QPainter, row: Row, shown: Sequence[_Shown]) -> list[Overlap]:
     """Paint what is below the waveforms. Returns where clips overlap."""
-    missing = row.offline - row.making if not row.loading else frozenset()
+    missing = row.offline.difference(row.making) if not row.loading else frozenset()
     painter.setPen(Qt.PenStyle.NoPen)
     for (_, hatched), neighbours in groupby(shown, lambda item: (id(item.body), item.clip.media in missing)):
         alike = list(neighbours)
