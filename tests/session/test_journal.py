@@ -19,10 +19,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from lincae_studio.errors import ProjectError, StudioError
-from lincae_studio.session import edits, groups, journal, recovery
+from lincae_studio.session import edits, groups, journal, processing, recovery
 from lincae_studio.session.delta import apply, delta
 from lincae_studio.session.journal import Journal
 from lincae_studio.session.model import Point, Session
+from lincae_studio.session.processes import Reverse
 from lincae_studio.session.recovery import leftovers, recover
 from tests.helpers import REPOSITORY, FullDisk, eventually, made_up_media
 from tests.strategies import sessions
@@ -381,3 +382,14 @@ def test_a_journal_of_another_version(root: Path) -> None:
     (folder / "info.json").write_text(json.dumps(info | {"version": 99}))
     with pytest.raises(ProjectError, match="newer version"):
         recover(folder)
+
+
+def test_processed_clips_are_recovered(tmp_path: Path) -> None:
+    kept, session = Kept(tmp_path), song(tracks=2)
+    kept.record(session)
+    clip = next(session.clips())
+    turned = processing.set_stretch(processing.add_process(session, {clip.id}, Reverse()), {clip.id}, factor=1.5)
+    kept.record(turned, "Stretch")
+    folder = kept.crash()
+    assert recover(folder).session == turned
+    assert not kept.problems
