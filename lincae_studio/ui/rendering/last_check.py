@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, Signal
 
-from lincae_studio.engine.analysis.findings import CheckResult
-from lincae_studio.engine.analysis.grams import plain
-from lincae_studio.engine.analysis.residual_session import residual_session
 from lincae_studio.errors import EditError
 from lincae_studio.session.model import Clip, Session
 from lincae_studio.ui.model.document import Document
+
+if TYPE_CHECKING:
+    from lincae_studio.engine.analysis.findings import CheckResult
 
 
 class LastCheck(QObject):
@@ -50,10 +52,14 @@ class LastCheck(QObject):
         """The session whose mix is the residual; None without a check."""
         if self._result is None or self._compared(session) is None:
             return None
+        from lincae_studio.engine.analysis.residual_session import residual_session  # not with the window
+
         return residual_session(session, self._tracks[0], self._tracks[1:], self._result)
 
     def _compared(self, session: Session) -> list[tuple[Clip, ...]] | None:
         """The clips that a check compares; None if a track is gone."""
+        from lincae_studio.engine.analysis.grams import plain
+
         try:
             return [track.clips for track in plain(session, self._tracks[0], self._tracks[1:]).tracks]
         except EditError:
