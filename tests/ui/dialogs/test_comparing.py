@@ -98,7 +98,7 @@ def test_tracks_that_are_silent_for_now_are_not_compared(qtbot: QtBot, damaged: 
     damaged.document.apply("Stretch", lambda session: processing.set_stretch(session, [vox], semitones=1.0))
     dialog = open_check(damaged)
     QTest.mouseClick(dialog.run_button, Qt.MouseButton.LeftButton)
-    assert dialog.message.text().startswith("The audio of vox is missing, or is not processed yet.")
+    assert dialog.message.text().startswith("The audio of vox is missing or still being processed.")
     assert not damaged.compare_commands.busy
     assert dialog.run_button.isEnabled()
     dialog.close()
