@@ -96,17 +96,18 @@ class SilenceCommands(QObject):
 
     def on_strip(self) -> None:
         """Ask what silence is, and show meanwhile what would be taken out."""
-        if self._dialog is None:
-            self._dialog = StripSilenceDialog(self._stripping, self._window)
-            self._dialog.changed.connect(self._follow)
-            self._dialog.accepted.connect(self._strip)
-            self._dialog.finished.connect(lambda _: self._close())
-            self._dialog.show()
-            corner = self._window.mapToGlobal(self._window.rect().bottomRight())
-            self._dialog.move(corner - self._dialog.rect().bottomRight())  # not over the tracks
-            self._follow()
-        self._dialog.raise_()
-        self._dialog.activateWindow()
+        if self._dialog is not None:
+            self._dialog.raise_()
+            self._dialog.activateWindow()
+            return
+        self._dialog = StripSilenceDialog(self._stripping, self._window)
+        self._dialog.changed.connect(self._follow)
+        self._dialog.accepted.connect(self._strip)
+        self._dialog.finished.connect(lambda _: self._close())
+        self._dialog.show()
+        corner = self._window.mapToGlobal(self._window.rect().bottomRight())
+        self._dialog.move(corner - self._dialog.rect().bottomRight())  # not over the tracks
+        self._follow()
 
     def _scopes(self) -> Spans:
         session, clips, time = self._document.session, self._selection.clips, self._selection.time.value

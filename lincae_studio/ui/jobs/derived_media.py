@@ -16,6 +16,7 @@ from lincae_studio.errors import MediaError, StudioError
 from lincae_studio.jobs import CancelToken, EitherToken, Progress, ReportProgress
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Media
+from lincae_studio.session.times import listed
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar
@@ -85,10 +86,14 @@ class DerivedMedia(QObject):
                 time.sleep(_POLL_S)
 
         def done(_: object) -> None:
-            if before.issuperset(self.failures):
-                then()
+            new = self.failures.keys() - before
+            names = [clip.name for clip in self._document.session.clips() if clip.media in new]
+            if names:
+                reasons = "; ".join(sorted({self.failures[digest] for digest in new}))
+                problem = f"{listed(names)} could not be processed: {reasons}"
+                failed(MediaError(problem, "Remove the processing, or try again"))
             else:
-                failed(MediaError("clips could not be processed", "Remove their processing, or try again"))
+                then()
 
         self._waiting.run(work, "Processing clips", done)
 

@@ -21,6 +21,7 @@ from lincae_studio.ui.main_window import MainWindow
 
 #: The commands that open a dialog.
 COMMANDS = (
+    *(f"process_{name}" for name in ("stretch", "normalise", "trim_silence", "strip_silence")),
     *("media_files", "versions", "recover", "export_mix", "export_picture", "preferences", "palette", "manual"),
     *("render_settings", "tempo", "tap_tempo", "minus_one", "learn_operator", "operators"),
 )
@@ -75,6 +76,7 @@ def opened(song: MainWindow, tmp_path: Path) -> Iterator[list[QDialog]]:
     kept.record(song.document.session, "Add Track", "lost", tmp_path / "lost.lincae")
     assert kept.settle()
     kept.close(keep=True)
+    song.selection.set_clips([clip.id for clip in song.document.session.clips()])
     for command in COMMANDS:
         song.actions_by_id[command].trigger()
     DownloadDialog(DOWNLOADS[0], song).open()
