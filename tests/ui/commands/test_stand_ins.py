@@ -184,6 +184,7 @@ def test_what_cannot_be_processed_is_never_exported(qtbot: QtBot, song: MainWind
     with qtbot.waitSignal(song.exporter.failed, timeout=LIMIT_MS):
         gate.open(MediaError("the library fails", "Try again"))
     assert not files_below(out.parent)
+    assert "a could not be processed: the library fails" in song.messages.text.text().lower()
     assert song.rendering.export_warnings() == ["a could not be processed and will be silent: the library fails."]
     assert not heard(song, 0, SECOND).any(), "it is not taken for what was asked for"
 
