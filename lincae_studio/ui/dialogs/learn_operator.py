@@ -87,13 +87,12 @@ class LearnDialog(AnalysisDialog):
         self.show_result(None)
         self.say("")
         rendering = self._rendering
-        session, self._codec = rendering.playable(self._document.session), rendering.update_plan().codec
+        codec = self._codec = rendering.update_plan().codec
         past, future, ridge = self.past.whole, self.future.whole, self.ridge.currentData()
-        pair = example(session, self.before.currentData(), self.after.currentData())
+        pair = example(self._document.session, self.before.currentData(), self.after.currentData())
         if not all(rendering.readable(media.digest) for media in pair.media):
             self.say("The audio of a clip is missing or still being processed. Find it, or wait for it.")
             return
-        codec = self._codec
         self.start(
             lambda provide, report, cancel: learn(
                 pair, codec, rendering.audio, provide, past, future, ridge, report, cancel
