@@ -46,7 +46,7 @@ def test_a_file_can_be_relinked_to_one_already_in_the_session(session: Session) 
 
 
 def test_an_unknown_media_is_refused() -> None:
-    with pytest.raises(EditError, match="no media"):
+    with pytest.raises(EditError, match="no audio file"):
         relink(Session(), {SHORT_MEDIA[0].digest: SHORT_MEDIA[1]})
 
 
