@@ -22,6 +22,15 @@ DECLICK = 220  # 5 ms
 def clip_signal(session: Session, track: Track, clip: Clip, audio: Signal) -> Signal:
     """The faded audio `(length, C)` of a clip."""
     media = next(item for item in session.media if item.digest == clip.media)
+    whole = joined(track, clip)
+    if whole != clip:
+        first = clip.start - whole.start
+        return whole_signal(media.length, track, whole, audio)[first : first + clip.length]
+    return whole_signal(media.length, track, clip, audio)
+
+
+def joined(track: Track, clip: Clip) -> Clip:
+    """The clip that a clip makes with the parts that continue its audio: the same one without any."""
 
     def touches(this_end: Clip, next_start: Clip) -> bool:
         """Two sides of one split that are still adjacent: the audio continues from one to the other."""
@@ -34,7 +43,19 @@ def clip_signal(session: Session, track: Track, clip: Clip, audio: Signal) -> Si
             and not next_start.fade_in
         )
 
-    others = [other for other in track.clips if other.id != clip.id and not other.mute]
+    parts = [other for other in track.clips if not other.mute]
+    first = last = clip
+    while before := next((other for other in parts if touches(other, first)), None):
+        first = before
+    while after := next((other for other in parts if touches(last, other)), None):
+        last = after
+    length = last.start + last.length - first.start
+    return replace(first, length=length, fade_out=last.fade_out, fade_out_shape=last.fade_out_shape)
+
+
+def whole_signal(media_length: int, track: Track, clip: Clip, audio: Signal) -> Signal:
+    """The faded audio `(length, C)` of a clip that no other one continues."""
+    others = [joined(track, other) for other in track.clips if not other.mute]
     shape_in: str = clip.fade_in_shape
     shape_out: str = clip.fade_out_shape
     fade_in = clip.fade_in
@@ -44,7 +65,7 @@ def clip_signal(session: Session, track: Track, clip: Clip, audio: Signal) -> Si
         if longest is not None:
             fade_in = longest.start + longest.length - clip.start
             shape_in = crossfade_shape(clip, longest)
-        elif clip.offset > 0 and not any(touches(other, clip) for other in others):
+        elif clip.offset > 0:
             fade_in, shape_in = min(DECLICK, clip.length), "linear"
     fade_out = clip.fade_out
     end = clip.offset + clip.length
@@ -54,7 +75,7 @@ def clip_signal(session: Session, track: Track, clip: Clip, audio: Signal) -> Si
         if longest is not None:
             fade_out = clip.start + clip.length - longest.start
             shape_out = crossfade_shape(clip, longest)
-        elif end < media.length and not any(touches(clip, other) for other in others):
+        elif end < media_length:
             fade_out, shape_out = min(DECLICK, clip.length), "linear"
     signal = audio[clip.offset : end].astype(np.float64)
     for n in range(fade_in):

@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.session.digests import rate_of
@@ -32,15 +33,16 @@ class FadeRamp(Struct, frozen=True, array_like=True, gc=False):
     shape: FadeShape = "linear"
 
 
-#: Fade-in and fade-out of a clip; None where it has none.
-Fades = tuple[FadeRamp | None, FadeRamp | None]
-
-
 class Fade(Struct, frozen=True, array_like=True, gc=False):
     """A ramp that starts at window position `start` (which may be negative)."""
 
     start: int
     ramp: FadeRamp
+
+
+#: Fade-in and fade-out of a clip, counted from its start and from its end; None where it has none. Of a part of a clip
+#: that was split, they may begin or end outside.
+Fades = tuple[Fade | None, Fade | None]
 
 
 class Source(Struct, frozen=True, array_like=True, gc=False):
@@ -100,14 +102,13 @@ def source_of(clip: Placement, channel: int, fades: Fades, window_start: int, wi
     last = min(window_samples, clip.end - window_start)
     if last <= first:
         return None
-    ramp_in, ramp_out = fades
-    fade_in = fade_out = None
-    if ramp_in is not None:
-        in_start = clip.start - window_start
-        fade_in = Fade(in_start, ramp_in) if in_start + ramp_in.length > 0 else None
-    if ramp_out is not None:
-        out_start = clip.end - ramp_out.length - window_start
-        fade_out = Fade(out_start, ramp_out) if out_start < window_samples else None
+    fade_in, fade_out = fades
+    if fade_in is not None:
+        in_start = clip.start - window_start + fade_in.start
+        fade_in = Fade(in_start, fade_in.ramp) if in_start + fade_in.ramp.length > 0 else None
+    if fade_out is not None:
+        out_start = clip.end - window_start + fade_out.start
+        fade_out = Fade(out_start, fade_out.ramp) if out_start < window_samples else None
     position = clip.offset + window_start - clip.start
     return Source(clip.media, channel, position, first, last, fade_in, fade_out)
 
@@ -133,27 +134,65 @@ def effective_fades(track: Track, media: Mapping[str, Media]) -> dict[int, Fades
 
     A clip's own fade takes precedence. Where two clips overlap, the end of the first and the start of the second are
     crossfaded. An edge that cuts into the audio of a file gets a de-click fade; the natural start and end of a file
-    need none (a fade would soften the attack of a drum at sample 0), nor do the two sides of a split that still touch.
+    need none (a fade would soften the attack of a drum at sample 0). Parts of a split that still touch are faded as the
+    one clip that they are together.
     """
-    clips = [clip for clip in track.clips if not clip.mute]
-    starts = {(clip.media, clip.start, clip.offset, clip.gain) for clip in clips if not clip.fade_in}
-    ends = {(clip.media, clip.end, clip.offset + clip.length, clip.gain) for clip in clips if not clip.fade_out}
-    ins, outs = _crossfades(clips)
+    joined = _joined([clip for clip in track.clips if not clip.mute])
+    wholes = sorted({whole.id: whole for _, whole in joined}.values(), key=lambda whole: (whole.start, whole.id))
+    ins, outs = _crossfades(wholes)
     fades: dict[int, Fades] = {}
-    for clip in clips:
-        cut_in = clip.offset > 0 and (clip.media, clip.start, clip.offset, clip.gain) not in ends
-        clip_end = clip.offset + clip.length
-        known = media.get(clip.media)
-        whole_end = known is not None and clip_end >= known.length
-        cut_out = not whole_end and (clip.media, clip.end, clip_end, clip.gain) not in starts
-        short = FadeRamp(min(clip.length, declick_samples(rate_of(clip.media))))
+    for clip, whole in joined:
+        known = media.get(whole.media)
+        whole_end = known is not None and whole.offset + whole.length >= known.length
+        short = FadeRamp(min(whole.length, declick_samples(rate_of(whole.media))))
+        if whole.fade_in:
+            ramp_in: FadeRamp | None = FadeRamp(whole.fade_in, whole.fade_in_shape)
+        else:
+            ramp_in = ins.get(whole.id, short if whole.offset > 0 else None)
+        if whole.fade_out:
+            ramp_out: FadeRamp | None = FadeRamp(whole.fade_out, whole.fade_out_shape)
+        else:
+            ramp_out = outs.get(whole.id, None if whole_end else short)
+        before, after = clip.start - whole.start, whole.end - clip.end
         fades[clip.id] = (
-            FadeRamp(clip.fade_in, clip.fade_in_shape) if clip.fade_in else ins.get(clip.id, short if cut_in else None),
-            FadeRamp(clip.fade_out, clip.fade_out_shape)
-            if clip.fade_out
-            else outs.get(clip.id, short if cut_out else None),
+            Fade(-before, ramp_in) if ramp_in is not None and before < ramp_in.length else None,
+            Fade(after - ramp_out.length, ramp_out) if ramp_out is not None and after < ramp_out.length else None,
         )
     return fades
+
+
+def _joined(clips: Sequence[Clip]) -> list[tuple[Clip, Clip]]:
+    """Each clip, and the one that it makes with the parts before and after it that continue its audio at its gain.
+
+    Its fades are those of the first and the last part. Clips are sorted by start.
+    """
+    ends: dict[object, Clip] = {}
+    starts: dict[object, Clip] = {}
+    for clip in clips:
+        if not clip.fade_in:
+            starts.setdefault((clip.media, clip.start, clip.offset, clip.gain), clip)
+        if not clip.fade_out:
+            ends.setdefault((clip.media, clip.end, clip.offset + clip.length, clip.gain), clip)
+    firsts: dict[int, Clip] = {}
+    for clip in clips:
+        before = None if clip.fade_in else ends.get((clip.media, clip.start, clip.offset, clip.gain))
+        firsts[clip.id] = clip if before is None else firsts[before.id]
+    lasts: dict[int, Clip] = {}
+    for clip in reversed(clips):
+        end = clip.media, clip.end, clip.offset + clip.length, clip.gain
+        after = None if clip.fade_out else starts.get(end)
+        lasts[clip.id] = clip if after is None else lasts[after.id]
+    wholes: dict[tuple[int, int], Clip] = {}
+    found = []
+    for clip in clips:
+        first, last = firsts[clip.id], lasts[clip.id]
+        whole = clip if first is last else wholes.get((first.id, last.id))
+        if whole is None:
+            fade_out = {"fade_out": last.fade_out, "fade_out_shape": last.fade_out_shape}
+            whole = replace(first, id=clip.id, length=last.end - first.start, **fade_out)
+            wholes[first.id, last.id] = whole
+        found.append((clip, whole))
+    return found
 
 
 def _crossfades(clips: Sequence[Clip]) -> tuple[dict[int, FadeRamp], dict[int, FadeRamp]]:
