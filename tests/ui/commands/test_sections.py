@@ -209,7 +209,7 @@ def listed(verse: MainWindow) -> MainWindow:
     verse.transport.seek(50 * PX)
     press(verse, Qt.Key.Key_M)
     press(verse, Qt.Key.Key_Return)
-    press(verse, Qt.Key.Key_M, CTRL | ALT)
+    press(verse, Qt.Key.Key_M, ALT | SHIFT)
     return verse
 
 

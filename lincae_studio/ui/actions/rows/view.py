@@ -50,7 +50,7 @@ ROWS = (
         "Markers",
         "List markers and sections in a table, to go to, rename and edit",
         "View",
-        ("Ctrl+Alt+M",),
+        ("Alt+Shift+M",),
         checkable=True,
         contexts=("marker", "section", "panel"),
     ),
