@@ -35,7 +35,7 @@ FORMAT: Final = "lincae-studio-project"
 #: which was 44.1 kHz before; 8 snapshots, the morph, groups of tracks, and regions of latents; 9 operators and
 #: inserts of tracks, what media are derived from by processing, the tempos of clips, locked tracks, and lengths of
 #: markers.
-VERSION: Final = 9
+VERSION: Final = 10
 
 #: Names of fields before version 5, without units, by the object they belong to.
 _OLD_NAMES = {
@@ -64,7 +64,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A project file. All sample counts are at the session rate."""
 
     format: Literal["lincae-studio-project"] = FORMAT
-    version: Literal[9] = VERSION
+    version: Literal[10] = VERSION
     session: Session
 
 

@@ -146,8 +146,8 @@ def eighth_session(folder: Path) -> Session:
     return validated(session)
 
 
-def full_session(folder: Path) -> Session:
-    """Uses every field of the document with a value that is not its default."""
+def ninth_session(folder: Path) -> Session:
+    """Uses every field of version 9 with a value that is not its default."""
     session = eighth_session(folder)
     operator = Operator(
         id=1,
@@ -174,8 +174,13 @@ def full_session(folder: Path) -> Session:
         replace(item, original=replace(item.original, chain=(Reverse(), Stretch(1.25, 2.0)))) if item.original else item
         for item in session.media
     )
-    session = places.add_marker(replace(session, media=media), 60_000, "Bridge", 9_000)
+    session = replace(session, media=media)
     return validated(processing.set_clip_tempo(session, {first}, 120.0))
+
+
+def full_session(folder: Path) -> Session:
+    """Uses every field of the document with a value that is not its default."""
+    return validated(places.add_marker(ninth_session(folder), 60_000, "Bridge", 9_000))
 
 
 @pytest.fixture
@@ -309,6 +314,12 @@ def test_version_8_still_loads() -> None:
 
 def test_version_9_still_loads() -> None:
     session = files.load(FIXTURES / "v9.lincae")
+    assert session == ninth_session(FIXTURES.resolve())
+    assert not any(marker.length for marker in session.markers)
+
+
+def test_version_10_still_loads() -> None:
+    session = files.load(FIXTURES / "v10.lincae")
     assert session == full_session(FIXTURES.resolve())
     assert session.operator(session.tracks[0].insert).name == "Room"
     assert any(media.derived for media in session.media)
@@ -335,7 +346,7 @@ def in_any_order(schema: object) -> object:
 
 
 def test_the_published_schema_is_that_of_the_program(saved: Path) -> None:
-    published = json.loads(resource("schema/project-v9.json").read_text(encoding="utf-8"))
+    published = json.loads(resource("schema/project-v10.json").read_text(encoding="utf-8"))
     made = json.loads(json.dumps(files.schema()))
     assert in_any_order(published) == in_any_order(made), "write it again: lincae-studio info --schema"
     jsonschema.Draft202012Validator.check_schema(published)
@@ -346,13 +357,13 @@ def test_the_published_schema_is_that_of_the_program(saved: Path) -> None:
         jsonschema.validate(broken, published)
 
 
-@pytest.mark.parametrize("version", [5, 6, 7, 8, 9])
+@pytest.mark.parametrize("version", [5, 6, 7, 8, 9, 10])
 def test_every_version_fits_its_published_schema(version: int) -> None:
     published = json.loads(resource(f"schema/project-v{version}.json").read_text(encoding="utf-8"))
     jsonschema.validate(json.loads((FIXTURES / f"v{version}.lincae").read_text()), published)
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7, 8, 9])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
 def test_errors_in_older_versions_are_named_too(folder: Path, version: int) -> None:
     content = json.loads((FIXTURES / f"v{version}.lincae").read_text())
     name = "length_samples" if version >= 5 else "length"
@@ -364,10 +375,10 @@ def test_errors_in_older_versions_are_named_too(folder: Path, version: int) -> N
 
 def test_saving_the_fixture_again_gives_the_same_bytes(folder: Path) -> None:
     """The form in which a version is written is fixed: a change of it is a change of version."""
-    again = folder / "v9.lincae"
-    shutil.copy(FIXTURES / "v9.lincae", again)
+    again = folder / "v10.lincae"
+    shutil.copy(FIXTURES / "v10.lincae", again)
     files.save(files.load(again), again)
-    assert again.read_bytes() == (FIXTURES / "v9.lincae").read_bytes()
+    assert again.read_bytes() == (FIXTURES / "v10.lincae").read_bytes()
 
 
 # What cannot be opened
@@ -388,8 +399,9 @@ def manifest(saved: Path) -> Any:
 
 
 def test_a_newer_version_is_reported(saved: Path, folder: Path) -> None:
-    content = manifest(saved) | {"version": 10, "whatever": [1]}
-    assert "newer version (format 10; this version reads up to 9)" in refusal(json.dumps(content).encode(), folder)
+    content = manifest(saved) | {"version": files.VERSION + 1, "whatever": [1]}
+    problem = refusal(json.dumps(content).encode(), folder)
+    assert f"newer version (format {files.VERSION + 1}; this version reads up to {files.VERSION})" in problem
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.5, "1", None, True, 10**30])
