@@ -176,7 +176,7 @@ def test_starting_again_forgets_what_was_measured_before(qtbot: QtBot, song: Mai
     qtbot.waitUntil(lambda: not song.metering._clock.isActive(), timeout=LIMIT_MS)
     assert all(meter.figure for meter in meters), "the highest levels stay until playback starts again"
     for track in headers:
-        song.document.apply("Mute", lambda s, track=track: edits.set_track_mute(s, track, True))
+        song.document.apply("Mute", partial(edits.set_track_mute, track_id=track, mute=True))
     loudness.clear()
     press(song, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: bool(loudness), timeout=LIMIT_MS)
