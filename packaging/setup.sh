@@ -121,8 +121,9 @@ pip_install() {
 # set_up EXTRA: install everything; EXTRA is an extra of pyproject.toml (optional-dependencies), or empty.
 set_up() {
     local extra=$1 torch stamp
-    # An independent audio reader that the export tests compare with, and the server of the engine on another machine.
-    [[ $extra != test ]] || libraries+=(sox libsox-fmt-mp3 openssh-server)
+    # An independent audio reader that the export tests compare with, the server of the engine on another machine, and
+    # the shells whose completion is tested.
+    [[ $extra != test ]] || libraries+=(sox libsox-fmt-mp3 openssh-server zsh fish)
     install_system_packages
     find_python || fail "Python 3.11 or newer was not found. Install it (on Debian 12 or later: python3 python3-venv)."
     make_venv

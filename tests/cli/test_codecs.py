@@ -63,7 +63,7 @@ def test_a_model_is_imported_listed_shown_mixed_with_and_removed(
     text = good(capsys, "codecs", "show", "my-model")
     assert "scale factor: 33.0" in text
     assert f"arithmetic: {shown['arithmetic']}" in text
-    assert re.fullmatch(r"(fp32|tf32|bf16) on (cpu|cuda|mps), version \d+", shown["arithmetic"])
+    assert re.fullmatch(r"(fp32|tf32|bf16) on (cpu|cuda|mps)( by (compiled )?tiles)?, version \d+", shown["arithmetic"])
     stem = write_audio(tmp_path / "stem.wav", noise(1, 50_000))
     good(capsys, "mix", stem, "-o", tmp_path / "mix.wav", "--codec", "my-model")
     mix = read_audio(tmp_path / "mix.wav")

@@ -104,7 +104,7 @@ def test_without_access_it_says_where_to_get_it(
     monkeypatch.delenv("HF_TOKEN", raising=False)
     if token is not None:
         monkeypatch.setenv("HF_TOKEN", token)
-    with pytest.raises(CodecError, match="only to accounts that have accepted the licence") as caught:
+    with pytest.raises(CodecError, match="only accounts that have accepted the licence") as caught:
         install.install_download("parts", endpoint=server.endpoint)
     assert "https://huggingface.co/someone/parts" in caught.value.remedy
     assert "hf auth login" in caught.value.remedy

@@ -226,7 +226,7 @@ def test_files_are_imported_at_the_same_time(
     engine: ls.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cores, "count", lambda: 2)
-    together = threading.Barrier(3, timeout=30)  # one more than cores, as each waits for the disk at its end
+    together = threading.Barrier(2, timeout=30)
     import_file = engine.store.import_file
 
     def waiting(*arguments: Any, **named: Any) -> Media:
