@@ -23,8 +23,9 @@ from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.engine.process.channel import Launcher
 from lincae_studio.engine.process.local import LocalLauncher
+from lincae_studio.engine.process.machine import Machine
 from lincae_studio.engine.process.packing import pack, unpack
-from lincae_studio.engine.process.ssh import Machine, SshLauncher
+from lincae_studio.engine.process.ssh import SshLauncher
 from lincae_studio.engine.rendering.cache import LatentCache
 from lincae_studio.engine.rendering.renderer import Renderer, StoreReader
 from lincae_studio.media.store import MediaStore

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from lincae_studio.codecs.base import Array, CodecInfo
 from lincae_studio.codecs.computation import AUTO
-from lincae_studio.codecs.linear.codec import LinearCodec
-from lincae_studio.codecs.linear.folder import load_codec, save_folder
+from lincae_studio.codecs.linear.codec import LinearCodec, load_codec
+from lincae_studio.codecs.linear.folder import save_folder
 from lincae_studio.training.ema import Ema
 from lincae_studio.training.linear_net import LinearNet
 from lincae_studio.training.module import Training

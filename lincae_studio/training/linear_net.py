@@ -10,14 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.codecs.linear.config import LinearConfig
+from lincae_studio.codecs.linear.config import LinearConfig, shapes
 from lincae_studio.codecs.linear.decoder import (
     MAGNITUDE_FLOOR,
     NORM_FLOOR,
     PAIR_FLOOR,
     POWER_FLOOR,
     level_window,
-    shapes,
 )
 from lincae_studio.codecs.linear.transform import basis
 
@@ -26,7 +25,7 @@ _LOWEST_GAIN, _RISE_HZ = 0.3, 3000.0
 
 
 class LinearNet(nn.Module):
-    """The weights of a codec, under the names of `codecs.linear.decoder.shapes`."""
+    """The weights of a codec, under the names of `codecs.linear.config.shapes`."""
 
     basis: Tensor
     window: Tensor

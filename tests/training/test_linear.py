@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from lincae_studio.codecs.computation import AUTO
-from lincae_studio.codecs.linear.folder import load_codec, save_folder
+from lincae_studio.codecs.linear.codec import load_codec
+from lincae_studio.codecs.linear.folder import save_folder
 from lincae_studio.evaluation.metrics import mr_stft as exact_mr_stft
 from lincae_studio.training import callbacks, export as export_module
 from lincae_studio.training.linear import LinearTraining

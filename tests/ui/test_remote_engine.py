@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.engine.process.channel import LinkFigures
 from lincae_studio.engine.process.client import EngineDown, EngineUnusable, EngineUp, LinkMeasured
-from lincae_studio.engine.process.ssh import Machine
+from lincae_studio.engine.process.machine import Machine
 from lincae_studio.session import edits
 from lincae_studio.ui.dialogs.preferences import PreferencesDialog
 from lincae_studio.ui.main_window import MainWindow

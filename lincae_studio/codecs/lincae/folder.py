@@ -14,10 +14,9 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import yaml
 from msgspec import Struct
 
 from lincae_studio import atomic, bounded
@@ -28,6 +27,9 @@ from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae.config import ModelConfig, parse_config
 from lincae_studio.codecs.lincae.public import DEFAULT_RATE, LAST, PUBLIC_MODELS, official_names, trainer_names
 from lincae_studio.errors import CodecError, os_error_reason
+
+if TYPE_CHECKING:
+    import yaml
 
 WEIGHTS_NAME = "model.safetensors"
 FORMAT = "lincae-studio-autoencoder"
@@ -281,6 +283,8 @@ class _Head(Struct, frozen=True):
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml  # only for official folders: it would delay the window's start
+
     # Parsed by libyaml if PyYAML was built with it.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
@@ -298,6 +302,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 def _check_events(events: Iterable[yaml.Event]) -> None:
     """Refuse aliases and deep nesting, with which a few bytes can become huge. Raises `ValueError`."""
+    import yaml
+
     depth = 0
     for event in events:
         if isinstance(event, yaml.AliasEvent):

@@ -12,13 +12,15 @@ import numpy as np
 
 from lincae_studio import cores
 from lincae_studio.codecs.base import Array, CodecInfo
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.linear.config import LinearConfig
 from lincae_studio.codecs.linear.decoder import Decoder
+from lincae_studio.codecs.linear.folder import LinearFolder, read_weights
 from lincae_studio.codecs.linear.transform import basis, frames_of, overlapped
 
 
 class LinearCodec:
-    """`Codec` of given sizes and weights (`decoder.shapes`)."""
+    """`Codec` of given sizes and weights (`config.shapes`)."""
 
     def __init__(self, info: CodecInfo, config: LinearConfig, weights: Mapping[str, Array]) -> None:
         self._info = info
@@ -57,3 +59,8 @@ class LinearCodec:
     def silence(self, frames: int) -> Array:
         """Zeros, since a linear encoder maps silence to the origin."""
         return np.zeros((self._info.dim, frames), np.float32)
+
+
+def load_codec(folder: LinearFolder, codec_id: str, computation: Computation) -> LinearCodec:
+    """Load the codec of a folder. Raises `CodecError` when the weights are damaged or do not fit, or `OSError`."""
+    return LinearCodec(folder.info(codec_id, computation), folder.config, read_weights(folder))

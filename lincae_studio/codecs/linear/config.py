@@ -78,3 +78,41 @@ class LinearConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 def parse_config(options: object) -> LinearConfig:
     """Raises `ValueError` (`msgspec.ValidationError` is one) for options that are not valid."""
     return msgspec.convert(options, LinearConfig)
+
+
+def shapes(config: LinearConfig) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all weights of a codec, those of its encoder included."""
+    dim, width, wide = config.dim, config.width, 2 * config.width
+    found: dict[str, tuple[int, ...]] = {
+        "sketch": (config.sketched, config.filled),
+        "spread": (config.sketched, config.filled),
+    }
+    if not config.blocks:
+        return found
+    found |= {
+        "scale": (dim,),
+        "pairs.weight": (config.pairs, 3 * dim),
+        "excitations.weight": (config.excitations * config.filled, 3 * dim),
+        "norm.weight": (width,),
+        "norm.bias": (width,),
+    }
+    for name, count, of in (
+        ("features", width, 2 * dim + 1),
+        ("paired", width, config.pairs),
+        ("masks", (1 + config.excitations) * config.filled, width),
+    ):
+        found |= {f"{name}.weight": (count, of), f"{name}.bias": (count,)}
+    for number in range(config.blocks):
+        block = f"blocks.{number}"
+        found |= {
+            f"{block}.depthwise.weight": (width, 1, config.kernel),
+            f"{block}.depthwise.bias": (width,),
+            f"{block}.norm.weight": (width,),
+            f"{block}.norm.bias": (width,),
+            f"{block}.expand.weight": (wide, width),
+            f"{block}.expand.bias": (wide,),
+            f"{block}.contract.weight": (width, wide),
+            f"{block}.contract.bias": (width,),
+            f"{block}.gain": (width,),
+        }
+    return found

@@ -34,7 +34,7 @@ NORM_FLOOR = 1e-5
 class Decoder:
     """Turns latents into the bins of the transform.
 
-    Weights have the names and shapes of `shapes`.
+    Weights have the names and shapes of `config.shapes`.
     """
 
     def __init__(self, config: LinearConfig, weights: Mapping[str, Array]) -> None:
@@ -106,44 +106,6 @@ def level_window(config: LinearConfig) -> _Wide:
     n = np.arange(1, config.level_frames + 1)
     window = 0.5 - 0.5 * np.cos(2.0 * np.pi * n / (config.level_frames + 1))
     return window / window.sum()
-
-
-def shapes(config: LinearConfig) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of all weights of a codec, those of its encoder included."""
-    dim, width, wide = config.dim, config.width, 2 * config.width
-    found: dict[str, tuple[int, ...]] = {
-        "sketch": (config.sketched, config.filled),
-        "spread": (config.sketched, config.filled),
-    }
-    if not config.blocks:
-        return found
-    found |= {
-        "scale": (dim,),
-        "pairs.weight": (config.pairs, 3 * dim),
-        "excitations.weight": (config.excitations * config.filled, 3 * dim),
-        "norm.weight": (width,),
-        "norm.bias": (width,),
-    }
-    for name, count, of in (
-        ("features", width, 2 * dim + 1),
-        ("paired", width, config.pairs),
-        ("masks", (1 + config.excitations) * config.filled, width),
-    ):
-        found |= {f"{name}.weight": (count, of), f"{name}.bias": (count,)}
-    for number in range(config.blocks):
-        block = f"blocks.{number}"
-        found |= {
-            f"{block}.depthwise.weight": (width, 1, config.kernel),
-            f"{block}.depthwise.bias": (width,),
-            f"{block}.norm.weight": (width,),
-            f"{block}.norm.bias": (width,),
-            f"{block}.expand.weight": (wide, width),
-            f"{block}.expand.bias": (wide,),
-            f"{block}.contract.weight": (width, wide),
-            f"{block}.contract.bias": (width,),
-            f"{block}.gain": (width,),
-        }
-    return found
 
 
 def _with_neighbours(frames: Array) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lincae_studio import jobs
 from lincae_studio.codecs.base import Codec
-from lincae_studio.codecs.computation import AUTO, Computation
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.family import CodecFamily
 from lincae_studio.codecs.folders import copy_file
 from lincae_studio.codecs.library import CONFIG_NAME
@@ -29,10 +29,12 @@ class LinearFamily(CodecFamily[LinearFolder]):
         return folders.open_folder(path)
 
     def load(self, folder: LinearFolder, codec_id: str, computation: Computation) -> Codec:
-        return folders.load_codec(folder, codec_id, computation)
+        from lincae_studio.codecs.linear.codec import load_codec
+
+        return load_codec(folder, codec_id, computation)
 
     def check(self, folder: LinearFolder) -> None:
-        folders.load_codec(folder, folder.path.name, AUTO)
+        folders.read_weights(folder)
 
     def settings(
         self, folder: LinearFolder, codec_id: str, given: Mapping[str, Any], title: str | None

@@ -20,9 +20,7 @@ from lincae_studio.codecs.base import Array, CodecInfo
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.folders import MAX_CONFIG_BYTES, one_line
 from lincae_studio.codecs.library import CONFIG_NAME
-from lincae_studio.codecs.linear.codec import LinearCodec
-from lincae_studio.codecs.linear.config import LinearConfig
-from lincae_studio.codecs.linear.decoder import shapes
+from lincae_studio.codecs.linear.config import LinearConfig, shapes
 from lincae_studio.errors import CodecError
 
 WEIGHTS_NAME = "model.safetensors"
@@ -124,11 +122,6 @@ def open_folder(path: Path) -> LinearFolder:
     return LinearFolder(path, title, description, saved.weights_sha256, saved.model)
 
 
-def load_codec(folder: LinearFolder, codec_id: str, computation: Computation) -> LinearCodec:
-    """Load the codec of a folder. Raises `CodecError` when the weights are damaged or do not fit, or `OSError`."""
-    return LinearCodec(folder.info(codec_id, computation), folder.config, _weights(folder))
-
-
 def save_folder(
     path: Path, config: LinearConfig, weights: Mapping[str, Array], *, title: str, description: str = ""
 ) -> LinearFolder:
@@ -152,7 +145,7 @@ def describe(path: Path, config: LinearConfig, title: str, description: str, wei
     atomic.write_bytes(path / CONFIG_NAME, msgspec.json.format(msgspec.json.encode(saved), indent=2) + b"\n")
 
 
-def _weights(folder: LinearFolder) -> dict[str, Array]:
+def read_weights(folder: LinearFolder) -> dict[str, Array]:
     """The weights in a folder, checked. Raises `CodecError`, or `OSError`."""
     path = folder.path / WEIGHTS_NAME
     data = bounded.read(path, 4 * _size(folder.config) + _MAX_HEADER_BYTES)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.process import messages, worker
+from lincae_studio.engine.process import messages
 from lincae_studio.engine.process.channel import Ended, Received
 from lincae_studio.engine.process.shared_memory import SharedHandle, SharedReader
 
@@ -35,12 +35,14 @@ Run = Callable[[Connection, str, SharedHandle | None], None]
 class LocalLauncher:
     """Starts engine processes on this computer."""
 
-    def __init__(self, cache_dir: Path, run: Run = worker.run) -> None:
-        """`run` is the importable entry point of the process."""
+    def __init__(self, cache_dir: Path, run: Run | None = None) -> None:
+        """`run` is the importable entry point of the process; by default the worker's."""
         self._cache_dir = cache_dir
         self._run = run
 
     def launch(self) -> LocalChannel:
+        from lincae_studio.engine.process import worker
+
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         shared = None
@@ -48,9 +50,9 @@ class LocalLauncher:
             with theirs:
                 shared = _shared_memory(context)
                 handle = shared.handle if shared is not None else None
-                process = context.Process(
-                    target=self._run, args=(theirs, str(self._cache_dir), handle), name="lincae-engine", daemon=True
-                )
+                arguments = theirs, str(self._cache_dir), handle
+                run = self._run or worker.run
+                process = context.Process(target=run, args=arguments, name="lincae-engine", daemon=True)
                 process.start()
         except BaseException:
             ours.close()

@@ -11,15 +11,12 @@ import logging
 import math
 import os
 import queue
-import shlex
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,9 +25,9 @@ from lincae_studio import __version__
 from lincae_studio.codecs.base import Array
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.process import messages
-from lincae_studio.engine.process.channel import Ended, Launcher, LinkFigures, Received
+from lincae_studio.engine.process.channel import Ended, LinkFigures, Received
 from lincae_studio.engine.process.frames import Frames, NoiseError
-from lincae_studio.engine.process.local import LocalLauncher
+from lincae_studio.engine.process.machine import Machine
 from lincae_studio.engine.process.packing import unpack
 from lincae_studio.engine.process.ssh_errors import how_it_ended, no_engine, other_version
 from lincae_studio.engine.process.supplier import Supplier
@@ -38,20 +35,8 @@ from lincae_studio.errors import EngineError
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.store import MediaStore
 from lincae_studio.paths import cache_dir
-from lincae_studio.preferences import Preferences
 
 _log = logging.getLogger(__name__)
-
-#: ssh never asks questions, notices a dead link within 15 s, and opens nothing else.
-_OPTIONS = (
-    *("-T", "-a", "-x"),
-    *("-o", "BatchMode=yes"),
-    *("-o", "ConnectTimeout=10"),
-    *("-o", "ServerAliveInterval=5"),
-    *("-o", "ServerAliveCountMax=3"),
-    *("-o", "ClearAllForwardings=yes"),
-    *("-o", "LogLevel=INFO"),
-)
 
 #: How often the round trip is measured, and how long an answer may take.
 _PING_S, _PONG_S = 2.0, 20.0
@@ -75,39 +60,6 @@ _LEAST_AHEAD, _MOST_AHEAD = 2, 8
 
 #: Round trip assumed until it is known, and the shortest time for a chunk, in seconds.
 _ASSUMED_S, _SHORTEST_S = 0.05, 0.001
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Another machine.
-
-    Attributes:
-        host: as ssh names it: a host, `user@host`, or a name from ~/.ssh/config.
-        program: the command that starts LinCAE Studio there, for its shell.
-        ssh: the command that starts ssh here, with options.
-    """
-
-    host: str
-    program: str = "lincae-studio"
-    ssh: str = "ssh"
-
-    def command(self) -> list[str]:
-        """The command that starts the engine. Raises `EngineError` if it is not valid."""
-        try:
-            ssh = shlex.split(self.ssh, posix=sys.platform != "win32")
-        except ValueError as error:
-            problem = f"the ssh command cannot be understood: {str(error).lower()}"
-            raise EngineError(problem, "Correct it in Edit > Preferences > Engine") from error
-        if not ssh or not self.host or self.host.startswith("-") or any(c.isspace() for c in self.host):
-            raise EngineError(
-                f"“{self.host}” is not the name of a machine", "Correct it in Edit > Preferences > Engine"
-            )
-        return [*ssh, *_OPTIONS, "--", self.host, f"{self.program} engine --stdio"]
-
-
-def machine_of(chosen: Preferences) -> Machine | None:
-    """The machine that the user prefers; None for this computer."""
-    return Machine(chosen.engine_host, chosen.engine_program, chosen.ssh_command) if chosen.engine_host else None
 
 
 class SshLauncher:
@@ -170,11 +122,6 @@ def _what_it_computes(channel: SshChannel, computation: Computation, cancel: Can
             case messages.Dying(reason=reason), _:
                 raise EngineError(f"the engine ends: {reason.rstrip('.')}")
     raise EngineError(f"no answer came within {_CHECK_S:.0f} s", "Try again")
-
-
-def launcher_of(machine: Machine | None, cache_dir: Path, store: MediaStore) -> Launcher:
-    """What starts engines on a machine, or on this computer if that is None."""
-    return LocalLauncher(cache_dir) if machine is None else SshLauncher(machine, store)
 
 
 class SshChannel:

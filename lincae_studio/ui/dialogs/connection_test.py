@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
-from lincae_studio.engine.process import ssh
+from lincae_studio.engine.process.machine import machine_of
 from lincae_studio.errors import StudioError
 from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.ui import theme
@@ -35,24 +35,26 @@ class ConnectionTest(QWidget):
         self.button.clicked.connect(self._on_clicked)
         store.changed.connect(self._follow)
         self.destroyed.connect(self._cancel)
-        self._machine = ssh.machine_of(store.value)
+        self._machine = machine_of(store.value)
         self._follow()
 
     def _follow(self) -> None:
         # Not disabled during the test: the focus would go to the next button, and a key to what that does.
-        self.button.setEnabled(ssh.machine_of(self._store.value) is not None)
-        if ssh.machine_of(self._store.value) != self._machine:  # the result is of another one
-            self._machine = ssh.machine_of(self._store.value)
+        self.button.setEnabled(machine_of(self._store.value) is not None)
+        if machine_of(self._store.value) != self._machine:  # the result is of another one
+            self._machine = machine_of(self._store.value)
             self.message.clear()
 
     def _on_clicked(self) -> None:
-        machine, computation = ssh.machine_of(self._store.value), self._store.computation
+        machine, computation = machine_of(self._store.value), self._store.computation
         if machine is None or self._job is not None:
             return
         self.message.setText(shown(f"Connecting to {machine.host}…"))
 
         def work(_: ReportProgress, cancel: CancelToken) -> str:
-            return ssh.check(machine, computation, cancel)
+            from lincae_studio.engine.process.ssh import check
+
+            return check(machine, computation, cancel)
 
         self._job = job = BackgroundJob(work, self)
         job.succeeded.connect(self._show)

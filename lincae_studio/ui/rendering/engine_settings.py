@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
 
+from lincae_studio.engine.process.machine import machine_of
 from lincae_studio.engine.process.messages import Limits
-from lincae_studio.engine.process.ssh import machine_of
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.rendering.rendering import Rendering
 

@@ -6,7 +6,7 @@ import logging
 
 from lincae_studio.engine.process import client as engine
 from lincae_studio.engine.process.channel import LinkFigures
-from lincae_studio.engine.process.ssh import Machine
+from lincae_studio.engine.process.machine import Machine
 from lincae_studio.errors import EngineError
 
 _log = logging.getLogger(__name__)

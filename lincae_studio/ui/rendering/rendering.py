@@ -18,9 +18,9 @@ from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.engine.planning.plan import Plan
 from lincae_studio.engine.planning.probes import is_probe
 from lincae_studio.engine.process import client as engine
+from lincae_studio.engine.process.machine import Machine, launcher_of
 from lincae_studio.engine.process.messages import Limits
 from lincae_studio.engine.process.requests import Loop
-from lincae_studio.engine.process.ssh import Machine, launcher_of
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.render_store import ChunkState, MixReader, Monitor, RenderStore
 from lincae_studio.engine.rendering.renderer import Rendered, StoreReader

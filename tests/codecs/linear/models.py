@@ -8,10 +8,9 @@ import numpy as np
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.codecs.computation import AUTO
-from lincae_studio.codecs.linear.codec import LinearCodec
-from lincae_studio.codecs.linear.config import LinearConfig
-from lincae_studio.codecs.linear.decoder import shapes
-from lincae_studio.codecs.linear.folder import LinearFolder, load_codec, save_folder
+from lincae_studio.codecs.linear.codec import LinearCodec, load_codec
+from lincae_studio.codecs.linear.config import LinearConfig, shapes
+from lincae_studio.codecs.linear.folder import LinearFolder, save_folder
 
 SMALL = LinearConfig(hop=64, exact=6, sketched=4, width=16, blocks=2, kernel=3, pairs=8, level_frames=5)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import lincae_studio
-from lincae_studio.engine.process.ssh import Machine
+from lincae_studio.engine.process.machine import Machine
 from tests.helpers import eventually
 
 #: Where Debian has the server, which is not on every user's path.

@@ -28,8 +28,9 @@ from lincae_studio.engine.process.channel import Ended
 from lincae_studio.engine.process.client import ChunkFailed, ChunkFinished, EngineDown, EngineUnusable, EngineUp
 from lincae_studio.engine.process.frames import MAGIC, Frames
 from lincae_studio.engine.process.local import LocalLauncher
+from lincae_studio.engine.process.machine import Machine
 from lincae_studio.engine.process.packing import pack
-from lincae_studio.engine.process.ssh import Machine, SshLauncher
+from lincae_studio.engine.process.ssh import SshLauncher
 from lincae_studio.engine.process.ssh_errors import how_it_ended
 from lincae_studio.engine.process.supplier import Supplier
 from lincae_studio.engine.process.supplies import BLOCK_FRAMES, sent_media_database
