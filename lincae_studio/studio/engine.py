@@ -30,7 +30,8 @@ from lincae_studio.engine.planning.contributions import Term
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
 from lincae_studio.engine.planning.played import played
-from lincae_studio.engine.process.machine import Machine, launcher_of, machine_of
+from lincae_studio.engine.process.launchers import launcher_of
+from lincae_studio.engine.process.machine import Machine, machine_of
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
 from lincae_studio.engine.rendering.streams import ProvideChunk

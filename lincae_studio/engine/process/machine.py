@@ -1,18 +1,12 @@
-"""Where the engine runs: on this computer, or on another machine.
-
-What starts it is imported only then: the window's start waits for neither.
-"""
+"""Another machine that the engine runs on."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
-from lincae_studio.engine.process.channel import Launcher
 from lincae_studio.errors import EngineError
-from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import Preferences
 
 #: ssh never asks questions, notices a dead link within 15 s, and opens nothing else.
@@ -58,14 +52,3 @@ class Machine:
 def machine_of(chosen: Preferences) -> Machine | None:
     """The machine that the user prefers; None for this computer."""
     return Machine(chosen.engine_host, chosen.engine_program, chosen.ssh_command) if chosen.engine_host else None
-
-
-def launcher_of(machine: Machine | None, cache_dir: Path, store: MediaStore) -> Launcher:
-    """What starts engines on a machine, or on this computer if that is None."""
-    if machine is None:
-        from lincae_studio.engine.process.local import LocalLauncher
-
-        return LocalLauncher(cache_dir)
-    from lincae_studio.engine.process.ssh import SshLauncher
-
-    return SshLauncher(machine, store)

@@ -18,7 +18,8 @@ from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.engine.planning.plan import Plan
 from lincae_studio.engine.planning.probes import is_probe
 from lincae_studio.engine.process import client as engine
-from lincae_studio.engine.process.machine import Machine, launcher_of
+from lincae_studio.engine.process.launchers import launcher_of
+from lincae_studio.engine.process.machine import Machine
 from lincae_studio.engine.process.messages import Limits
 from lincae_studio.engine.process.requests import Loop
 from lincae_studio.engine.rendering.dry_mix import DryMix
