@@ -1,7 +1,7 @@
-"""The engine of the Python interface and the command line: renders sessions with a media store, bundles and codecs.
+"""The engine that the Python interface and the command line use to render sessions.
 
-It renders in the calling process or in a separate one. Any thread may call its methods; calls wait for each other.
-Loads torch for neural codecs only, and never Qt.
+It has a media store, bundles and codecs, and computes in the calling process, in one of its own, or on another machine.
+Any thread may call its methods; each call waits for those before it. torch is loaded for neural codecs only, Qt never.
 """
 
 from __future__ import annotations
