@@ -48,8 +48,6 @@ class CodecMenu(QObject):
 
     Attributes:
         menu: the menu itself.
-        actions: one per codec, by id, including the session's codec if it is not installed.
-        downloads: one per public codec that is damaged or not installed, by id.
         import_action: installs a codec from a folder.
         endpoint: URL of a hub to use instead of the public one, or None.
     """
@@ -62,8 +60,9 @@ class CodecMenu(QObject):
         self._window = window
         self.menu = QMenu("&Codec", window)
         self.menu.setToolTipsVisible(True)
-        self.actions: dict[str, QAction] = {}
-        self.downloads: dict[str, QAction] = {}
+        #: Filled when it is first looked at: infos of all codecs take too long for the window's start.
+        self._actions: dict[str, QAction] = {}
+        self._downloads: dict[str, QAction] = {}
         self.import_action = QAction("&Import Codec Folder…", self)
         self.import_action.setToolTip("Install a codec from a model folder, either published or exported")
         self.import_action.setStatusTip(self.import_action.toolTip())
@@ -77,11 +76,11 @@ class CodecMenu(QObject):
         #: Counts documents: a codec that was requested for an earlier document is not applied to the next one.
         self._generation = 0
         self._folder = paths.home()
-        #: The session's codec when the menu was last filled.
+        #: The session's codec when the menu was last filled; empty before that.
         self._listed_for = ""
         #: Whether codecs of packages are listed: looking for them takes too long for the window's start.
         self._with_packages = False
-        self._update()
+        self.menu.addAction(self.import_action)  # on some systems a menu without entries never opens
         self.menu.aboutToShow.connect(self._on_menu_about_to_show)
         document.changed.connect(self._on_document_changed)
         document.replaced.connect(self._on_document_replaced)
@@ -90,6 +89,20 @@ class CodecMenu(QObject):
     @property
     def busy(self) -> bool:
         return bool(self._jobs)
+
+    @property
+    def actions(self) -> dict[str, QAction]:
+        """One per codec, by id, including the session's codec if it is not installed."""
+        if not self._listed_for:
+            self._update()
+        return self._actions
+
+    @property
+    def downloads(self) -> dict[str, QAction]:
+        """One per public codec that is damaged or not installed, by id."""
+        if not self._listed_for:
+            self._update()
+        return self._downloads
 
     def installers(self) -> list[QAction]:
         """The entries of the menu that install a codec, or what neural codecs need. Valid until it is filled again."""
@@ -253,20 +266,20 @@ class CodecMenu(QObject):
                 self._group.removeAction(action)
                 action.deleteLater()
         chosen = self._listed_for = self._document.session.codec
-        self.actions.clear()
+        self._actions.clear()
         for codec in registry.ids(self._with_packages):
-            self.actions[codec] = self._codec_action(codec)
-        if chosen not in self.actions:
-            self.actions[chosen] = self._codec_action(chosen)
-        self.menu.addActions(list(self.actions.values()))
+            self._actions[codec] = self._codec_action(codec)
+        if chosen not in self._actions:
+            self._actions[chosen] = self._codec_action(chosen)
+        self.menu.addActions(list(self._actions.values()))
         if self._with_packages:
             for package, error in registry.package_errors().items():
                 self.menu.addAction(_failed_action(package, error, self.menu))
         self.menu.addSeparator()
-        self.downloads.clear()
+        self._downloads.clear()
         for download in _downloadable(self._with_packages):
-            self.downloads[download.id] = self._download_action(download)
-        self.menu.addActions([*self.downloads.values(), self.import_action])
+            self._downloads[download.id] = self._download_action(download)
+        self.menu.addActions([*self._downloads.values(), self.import_action])
         self._neural = self._neural_action() if neural.installed() or not neural.torch_included() else None
         if self._neural is not None:
             self.menu.addSeparator()
@@ -368,7 +381,7 @@ class CodecMenu(QObject):
 
     def _show_chosen(self) -> None:
         chosen = self._document.session.codec
-        for codec, action in self.actions.items():
+        for codec, action in self._actions.items():
             action.setChecked(codec == chosen)
 
     def _on_menu_about_to_show(self) -> None:
@@ -379,7 +392,7 @@ class CodecMenu(QObject):
             self._rendering.refresh()  # installed from the command line in the meantime
 
     def _on_document_changed(self) -> None:
-        if self._document.session.codec != self._listed_for:
+        if self._listed_for not in ("", self._document.session.codec):
             self._update()
 
     def _on_document_replaced(self) -> None:
