@@ -205,6 +205,8 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
         stereo = {media.digest for media in self.media if media.channels == 2}
         panned = {track.id for track in self.tracks if track.pan != 0.0 or track.pan_points}
         panned |= {state.id for snapshot in self.morphed for state in snapshot.strips if state.pan != 0.0}
+        if not stereo and not panned:
+            return 1
         for track in self.tracks:
             if track.clips and (
                 any(strip.id in panned for strip in (track, *self.groups_of(track.id)))

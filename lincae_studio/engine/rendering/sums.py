@@ -22,6 +22,9 @@ from lincae_studio.engine.rendering.algebra import weighted
 #: About five minutes of 64 stereo tracks with a built-in codec; hours with Lin-CAE.
 _MEMORY_BYTES = 512 * 1024 * 1024
 
+#: Numbers to add up from which on threads are started: an edit of one track is faster without.
+_WORTH_THREADS = 1 << 21
+
 #: Identifies a group by what its sum depends on.
 _Group = tuple[tuple[str, tuple[Coefficient, ...], tuple[Mask, ...], Insert | None], ...]
 
@@ -69,7 +72,8 @@ class ChunkSums:
             return weighted([latents[id(term)] for term in group], coefficients, origin, edited)
 
         absent = [digit for digit in groups if digit not in kept]
-        summed = dict(zip(absent, cores.on_all(sum_of, absent), strict=True))
+        together = cores.on_all if len(missing) * origin.size >= _WORTH_THREADS else map
+        summed = dict(zip(absent, together(sum_of, absent), strict=True))
         total = origin[None].repeat(len(terms[0].coefficients), axis=0)
         for digit, group in groups.items():
             found = summed.get(digit)
