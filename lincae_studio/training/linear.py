@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +59,15 @@ class LinearTraining(Training):
         generator = self.step_generator()
         gain_db = _GAIN_DB * (2.0 * torch.rand(len(audio), 1, device=audio.device, generator=generator) - 1.0)
         return self._network_loss(audio, 10.0 ** (gain_db / 20.0))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The encoder and the linear estimate learn more slowly than the network, or not at all."""
+        fixed = {id(self.linear.sketch), id(self.linear.spread)}
+        groups: list[dict[str, Any]] = [
+            {"params": [value for value in self.linear.parameters() if id(value) not in fixed]},
+            {"params": [self.linear.sketch, self.linear.spread], "share": self.recipe.encoder_share},
+        ]
+        return torch.optim.RAdam(groups, lr=self.recipe.lr)
 
     @torch.no_grad()
     def reconstructed(self, audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

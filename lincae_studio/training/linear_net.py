@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -12,11 +13,13 @@ from torch.nn import functional
 from lincae_studio.codecs.base import Array
 from lincae_studio.codecs.linear.config import LinearConfig, shapes
 from lincae_studio.codecs.linear.decoder import (
+    HIGHEST_LOG_LEVEL,
     MAGNITUDE_FLOOR,
     NORM_FLOOR,
     PAIR_FLOOR,
     POWER_FLOOR,
-    level_window,
+    SHORT_FRAMES,
+    hann,
 )
 from lincae_studio.codecs.linear.transform import basis
 
@@ -28,7 +31,7 @@ class LinearNet(nn.Module):
     """The weights of a codec, under the names of `codecs.linear.config.shapes`."""
 
     basis: Tensor
-    window: Tensor
+    windows: Tensor
     scale: Tensor
 
     def __init__(self, config: LinearConfig) -> None:
@@ -40,22 +43,32 @@ class LinearNet(nn.Module):
         self.spread = nn.Parameter(torch.from_numpy(spread))
         if not config.blocks:
             return
-        window = torch.from_numpy(level_window(config).astype(np.float32))
-        self.register_buffer("window", window[None, None], persistent=False)
-        self.register_buffer("scale", torch.ones(config.dim))
-        self.features = nn.Linear(2 * config.dim + 1, config.width)
+        wide = [
+            np.pad(hann(frames), (config.level_frames - frames) // 2) for frames in (config.level_frames, SHORT_FRAMES)
+        ]
+        self.register_buffer("windows", torch.from_numpy(np.stack(wide).astype(np.float32))[:, None], persistent=False)
+        bins = _typical(config, np.arange(config.hop))
+        sketched = np.sqrt(np.square(sketch) @ np.square(bins[config.exact :]))
+        scale = np.concatenate([bins[: config.exact], sketched]).astype(np.float32)
+        self.register_buffer("scale", torch.from_numpy(scale))
+        self.features = nn.Linear(3 * config.dim, config.width)
         self.pairs = nn.Linear(3 * config.dim, config.pairs, bias=False)
         self.paired = nn.Linear(config.pairs, config.width)
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(config.width, NORM_FLOOR)
-        self.masks = nn.Linear(config.width, (1 + config.excitations) * config.filled)
-        nn.init.zeros_(self.masks.weight)  # the linear estimate alone, to begin with
-        nn.init.zeros_(self.masks.bias)
+        self.levels = nn.Linear(config.width, (1 + config.excitations) * config.filled)
+        nn.init.zeros_(self.levels.weight)  # hardly more than the linear estimate, to begin with
+        filled = torch.from_numpy(bins[config.exact :].astype(np.float32)).log()
+        with torch.no_grad():
+            self.levels.bias.copy_(torch.cat([torch.zeros_like(filled), *[filled - 3.0] * config.excitations]))
         self.excitations = nn.Linear(3 * config.dim, config.excitations * config.filled, bias=False)
+        self.log_hardness = nn.Parameter(torch.zeros(config.excitations, config.filled))
 
     def weights(self) -> dict[str, Array]:
         """For `codecs.linear.folder.save_folder`."""
         state = self.state_dict()
+        if self.config.blocks:
+            state["hardness"] = self.log_hardness.detach().exp()
         return {name: state[name].cpu().numpy() for name in shapes(self.config)}
 
     def encode(self, audio: Tensor) -> Tensor:
@@ -77,33 +90,39 @@ class LinearNet(nn.Module):
         exact, sketched = latents[..., : config.exact], latents[..., config.exact :]
         filled = sketched @ self.spread
         if config.blocks:
-            level = self._level(latents)
-            normal = torch.where(level > 0.0, latents / self.scale / level.clamp_min(1e-30), 0.0)
+            level, powers = self._powers(latents)
+            normal = torch.where(level > 0.0, latents / self.scale / level.clamp_min(1e-15), 0.0)
             around = torch.cat(
                 [functional.pad(normal, (0, 0, 1, -1)), normal, functional.pad(normal, (0, 0, -1, 1))], 2
             )
             shape = *latents.shape[:2], -1, config.filled
-            masks = self._masks(normal, around).reshape(shape)
-            excited = (self.excitations(around) * level).reshape(shape)
-            filled = filled * (1.0 + masks[:, :, 0]) + (masks[:, :, 1:] * excited).sum(2)
+            levels = self._levels(normal, powers, around).reshape(shape)
+            excited = self.excitations(around).reshape(shape)
+            excited = excited * (1.0 + self.log_hardness.exp() * excited.square()).rsqrt()
+            filled = filled * levels[:, :, 0] + level * (levels[:, :, 1:] * excited).sum(2)
         return torch.cat([exact, filled], 2)
 
-    def _level(self, latents: Tensor) -> Tensor:
-        """`(B, T, 1)`. The root is kept away from 0, where its slope is infinite."""
-        power = (latents / self.scale).square().mean(2)[:, None]
-        power = functional.conv1d(power, self.window, padding=self.config.level_frames // 2)[:, 0, :, None]
-        return torch.where(power > 1e-30, power.clamp_min(1e-30).sqrt(), 0.0)
+    def _powers(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """The level `(B, T, 1)`, and powers relative to it `(B, T, 2 K)`, as in `Decoder`.
 
-    def _masks(self, normal: Tensor, around: Tensor) -> Tensor:
-        magnitudes = normal.abs()
-        power = normal.square().mean(2, keepdim=True)
-        features = [magnitudes, (magnitudes + MAGNITUDE_FLOOR).log(), (power + POWER_FLOOR).log()]
+        The root is kept away from 0, where its slope is infinite.
+        """
+        power = (latents / self.scale).square().transpose(1, 2)
+        averages = functional.conv1d(power.flatten(0, 1)[:, None], self.windows, padding=self.config.level_frames // 2)
+        averages = averages.reshape(*power.shape[:2], 2, -1).permute(0, 3, 2, 1)  # (B, T, 2, K)
+        squared = averages[:, :, :1].mean(3, keepdim=True)
+        relative = torch.where(squared > 1e-30, averages / squared.clamp_min(1e-30), 0.0)
+        level = torch.where(squared > 1e-30, squared.clamp_min(1e-30).sqrt(), 0.0)
+        return level[:, :, 0], relative.flatten(2)
+
+    def _levels(self, normal: Tensor, powers: Tensor, around: Tensor) -> Tensor:
+        features = [(normal.abs() + MAGNITUDE_FLOOR).log(), (powers + POWER_FLOOR).log()]
         pairs = (self.pairs(around).square() + PAIR_FLOOR).sqrt()
         hidden = self.features(torch.cat(features, 2)) + self.paired(pairs)
         for block in self.blocks:
             hidden = block(hidden)
-        masks: Tensor = self.masks(self.norm(hidden))
-        return masks
+        levels: Tensor = self.levels(self.norm(hidden)).clamp_max(HIGHEST_LOG_LEVEL).exp()
+        return levels
 
 
 class _Block(nn.Module):
@@ -119,6 +138,12 @@ class _Block(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         mixed = self.depthwise(hidden.transpose(1, 2)).transpose(1, 2)
         return hidden + self.gain * self.contract(functional.silu(self.expand(self.norm(mixed))))
+
+
+def _typical(config: LinearConfig, bins: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
+    """Typical magnitudes of bins relative to the level, about as in the music of the data of the presets."""
+    hz = (bins + 0.5) * config.sample_rate / (2 * config.hop)
+    return 2.0 / (1.0 + (hz / 500.0) ** 1.5)
 
 
 def _fixed_sketch(config: LinearConfig) -> tuple[Array, Array]:

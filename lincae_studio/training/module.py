@@ -86,7 +86,7 @@ class Training(LightningModule):
         """Also sets the learning rate, and updates the average of the weights before a callback may save it."""
         done = self.global_step
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(self.recipe, done)
+            group["lr"] = learning_rate(self.recipe, done) * group.get("share", 1.0)
         optimizer.step(closure=optimizer_closure)
         updates, rest = divmod(done + 1, self.recipe.ema_every)
         if rest == 0:

@@ -199,6 +199,7 @@ class LinearRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True
     Attributes:
         hop, exact, sketched, width, blocks, kernel, pairs, excitations, level_frames: as in `LinearConfig`.
         frames: latent frames per window.
+        encoder_share: of the learning rate, for the encoder and the linear estimate; 0 keeps the fixed design.
         waveform_weight: of the ratio of error and signal in dB, beside the MR-STFT distance.
         additivity_weight: of the decibels by which the error of additivity exceeds `additivity_db`.
         additivity_db: the ratio of a decoded sum to that error which is good enough.
@@ -215,6 +216,7 @@ class LinearRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True
     level_frames: int = 17
     frames: int = 96
 
+    encoder_share: float = 0.0
     waveform_weight: float = 0.02
     additivity_weight: float = 0.02
     additivity_db: float = 26.0
@@ -286,6 +288,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "gain_rest": (0.0, 1.0),
     "level_min": (0.0, 1.0),
     "ema_decay": (0.0, 1.0),
+    "encoder_share": (0.0, 1.0),
     "waveform_weight": (0.0, 1e6),
     "additivity_weight": (0.0, 1e6),
     "additivity_db": (-160.0, 160.0),

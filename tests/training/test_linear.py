@@ -58,8 +58,8 @@ def test_the_exported_codec_computes_what_was_trained(tmp_path: Path, blocks: in
     recipe = tiny(blocks=blocks)
     net = LinearNet(recipe.config)
     if blocks:
-        nn.init.normal_(net.masks.weight, std=0.3)
-        nn.init.normal_(net.masks.bias)
+        nn.init.normal_(net.levels.weight, std=0.3)
+        nn.init.normal_(net.levels.bias)
     audio = audio_of(recipe)
     audio[1, 1000:2000] = 0.0  # frames without a level
     folder = save_folder(tmp_path, recipe.config, net.weights(), title="tiny")
@@ -81,7 +81,7 @@ def test_the_distance_is_that_of_evaluations() -> None:
 def test_silence_has_gradients_that_are_numbers() -> None:
     recipe = tiny()
     module = LinearTraining(recipe)
-    nn.init.normal_(module.linear.masks.weight, std=0.3)
+    nn.init.normal_(module.linear.levels.weight, std=0.3)
     audio = audio_of(recipe)
     audio[:, : recipe.window_samples // 2] = 0.0
     module.training_step(audio, 0).backward()
@@ -113,7 +113,7 @@ def test_the_error_of_additivity_is_pressed_below_its_limit() -> None:
         recipe = tiny(additivity_weight=weight, additivity_db=60.0, waveform_weight=0.0)
         module = LinearTraining(recipe)
         torch.manual_seed(0)
-        nn.init.normal_(module.linear.masks.weight, std=0.3)
+        nn.init.normal_(module.linear.levels.weight, std=0.3)
         audio = audio_of(recipe)
         optimiser = torch.optim.Adam(module.linear.parameters(), 3e-3)
         for _ in range(25):

@@ -16,7 +16,7 @@ _RANGES = {
     "kernel": (1, 31),
     "pairs": (1, 1_024),
     "excitations": (1, 16),
-    "level_frames": (1, 255),
+    "level_frames": (5, 255),
 }
 
 
@@ -33,7 +33,7 @@ class LinearConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         kernel: frames that a block looks at, an odd number.
         pairs: number of weighted sums of latents of three frames, the magnitudes of which the network gets.
         excitations: signals, besides the linear estimate, that the network scales in each bin.
-        level_frames: frames over which the level is averaged, an odd number.
+        level_frames: frames over which the level is averaged, an odd number and not below `decoder.SHORT_FRAMES`.
     """
 
     sample_rate: int = 44_100
@@ -91,15 +91,16 @@ def shapes(config: LinearConfig) -> dict[str, tuple[int, ...]]:
         return found
     found |= {
         "scale": (dim,),
+        "hardness": (config.excitations, config.filled),
         "pairs.weight": (config.pairs, 3 * dim),
         "excitations.weight": (config.excitations * config.filled, 3 * dim),
         "norm.weight": (width,),
         "norm.bias": (width,),
     }
     for name, count, of in (
-        ("features", width, 2 * dim + 1),
+        ("features", width, 3 * dim),
         ("paired", width, config.pairs),
-        ("masks", (1 + config.excitations) * config.filled, width),
+        ("levels", (1 + config.excitations) * config.filled, width),
     ):
         found |= {f"{name}.weight": (count, of), f"{name}.bias": (count,)}
     for number in range(config.blocks):

@@ -2,12 +2,13 @@
 
 With z the latents `(T, K)` of frames, the exact bins are the first latents, and the bins above are
 
-    y = (1 + m_0) * (sketch . spread) + L * sum_j m_j * e_j,
+    y = exp(a_0) * (sketch . spread) + L * sum_j exp(a_j) * e_j / sqrt(1 + h_j * e_j**2),
 
-e_j linear in the normalised latents z / L of three frames, L the level around the frame, and masks m_j that a network
-computes from magnitudes of normalised latents alone. Scaling z by any factor, also a negative one, leaves the masks as
-they are, so that y scales by the same factor: the decoder is homogeneous and odd by construction. It is additive where
-masks of sums agree with those of the parts, which training asks for; exact bins always are.
+e_j linear in the normalised latents z / L of three frames, L the level around the frame, h_j constants, and a_j what a
+network computes from magnitudes of normalised latents alone: levels of each bin, as logarithms. Where h_j is large the
+fraction is a sign, so that a bin has the level that the network says; where it is 0 it is linear. Scaling z by any
+factor, also a negative one, leaves the a_j as they are, so that y scales by the same factor: the decoder is
+homogeneous and odd by construction. Training asks that it is additive too; exact bins always are.
 
 The blocks are those of Liu et al., "A ConvNet for the 2020s" (CVPR 2022), over frames.
 """
@@ -24,8 +25,14 @@ from lincae_studio.codecs.linear.config import LinearConfig
 
 _Wide = npt.NDArray[np.float64]
 
-#: Added to what a logarithm or a root is taken of: a magnitude relative to the level, and a mean of squares.
-MAGNITUDE_FLOOR, POWER_FLOOR, PAIR_FLOOR = 1e-2, 1e-3, 1e-4
+#: Added to what a logarithm or a root is taken of, all relative to the level: magnitudes, powers, squares of pairs.
+MAGNITUDE_FLOOR, POWER_FLOOR, PAIR_FLOOR = 1e-3, 1e-6, 1e-4
+
+#: Frames that the powers of a channel are averaged over, besides those of the level.
+SHORT_FRAMES = 5
+
+#: Largest logarithm of a level: what a network from a stranger may amplify, and far above what a trained one does.
+HIGHEST_LOG_LEVEL = 10.0
 
 #: Of the normalisation of a block's input, as in torch.
 NORM_FLOOR = 1e-5
@@ -40,7 +47,7 @@ class Decoder:
     def __init__(self, config: LinearConfig, weights: Mapping[str, Array]) -> None:
         self._config = config
         self._weights = weights
-        self._window = level_window(config)
+        self._windows = [hann(config.level_frames), hann(SHORT_FRAMES)]
 
     def bins(self, latents: Array) -> Array:
         """`(T, K)` latents to `(T, M)` bins."""
@@ -49,36 +56,41 @@ class Decoder:
         bins[:, : config.exact] = latents[:, : config.exact]
         filled = latents[:, config.exact :] @ weights["spread"]
         if config.blocks:
-            level = self._level(latents)
+            level, powers = self._powers(latents)
             normal = np.divide(latents, weights["scale"] * level, where=level > 0.0, out=np.zeros_like(latents))
             around = _with_neighbours(normal)
-            masks = self._masks(normal, around)
+            levels = self._levels(normal, powers, around)
             excited = (around @ weights["excitations.weight"].T).reshape(len(latents), config.excitations, -1)
-            fill = np.einsum("tjm,tjm->tm", masks[:, 1:], excited)
-            filled = filled * (1.0 + masks[:, 0]) + (fill * level).astype(np.float32)
+            excited /= np.sqrt(1.0 + weights["hardness"] * np.square(excited))
+            fill = np.einsum("tjm,tjm->tm", levels[:, 1:], excited)
+            filled = filled * levels[:, 0] + (fill * level).astype(np.float32)
         bins[:, config.exact :] = filled
         return bins
 
-    def _level(self, latents: Array) -> _Wide:
-        """`(T, 1)`, in float64: squares of faint latents are no float32."""
-        power = np.square(latents / self._weights["scale"], dtype=np.float64).mean(axis=1)
-        half = len(self._window) // 2
-        level: _Wide = np.sqrt(np.convolve(power, self._window)[half : half + len(power)])[:, None]
-        return level
+    def _powers(self, latents: Array) -> tuple[_Wide, list[Array]]:
+        """The level `(T, 1)`, and the powers `(T, K)` relative to it over a longer and a shorter time.
 
-    def _masks(self, normal: Array, around: Array) -> Array:
+        In float64, since squares of faint latents are no float32.
+        """
+        power = np.square(latents / self._weights["scale"], dtype=np.float64)
+        averages = [_averaged(power, window) for window in self._windows]
+        squared = averages[0].mean(axis=1, keepdims=True)
+        relative = [
+            np.divide(average, squared, where=squared > 0.0, out=np.zeros_like(average)).astype(np.float32)
+            for average in averages
+        ]
+        return np.sqrt(squared), relative
+
+    def _levels(self, normal: Array, powers: list[Array], around: Array) -> Array:
         """`(T, 1 + excitations, filled)`."""
-        magnitudes = np.abs(normal)
-        power = np.square(normal).mean(axis=1, keepdims=True)
-        features = np.concatenate(
-            [magnitudes, np.log(magnitudes + MAGNITUDE_FLOOR), np.log(power + POWER_FLOOR)], axis=1, dtype=np.float32
-        )
+        features = [np.log(np.abs(normal) + np.float32(MAGNITUDE_FLOOR))]
+        features += [np.log(power + np.float32(POWER_FLOOR)) for power in powers]
         pairs = np.sqrt(np.square(around @ self._weights["pairs.weight"].T) + np.float32(PAIR_FLOOR))
-        hidden = self._linear("features", features) + self._linear("paired", pairs)
+        hidden = self._linear("features", np.concatenate(features, axis=1)) + self._linear("paired", pairs)
         for number in range(self._config.blocks):
             hidden = self._block(f"blocks.{number}", hidden)
-        masks = self._linear("masks", self._normalised("norm", hidden))
-        return masks.reshape(len(normal), 1 + self._config.excitations, -1)
+        logs = np.minimum(self._linear("levels", self._normalised("norm", hidden)), np.float32(HIGHEST_LOG_LEVEL))
+        return np.exp(logs).reshape(len(normal), 1 + self._config.excitations, -1)
 
     def _block(self, name: str, hidden: Array) -> Array:
         kernel, half = self._weights[f"{name}.depthwise.weight"][:, 0], self._config.kernel // 2
@@ -101,11 +113,17 @@ class Decoder:
         return centred * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"]
 
 
-def level_window(config: LinearConfig) -> _Wide:
-    """Weights of the frames around one in its level: a Hann window that sums up to 1."""
-    n = np.arange(1, config.level_frames + 1)
-    window = 0.5 - 0.5 * np.cos(2.0 * np.pi * n / (config.level_frames + 1))
+def hann(frames: int) -> _Wide:
+    """Weights of the frames around one in an average: a Hann window that sums up to 1."""
+    n = np.arange(1, frames + 1)
+    window = 0.5 - 0.5 * np.cos(2.0 * np.pi * n / (frames + 1))
     return window / window.sum()
+
+
+def _averaged(power: _Wide, window: _Wide) -> _Wide:
+    """`(T, K)` averaged over frames, with zeros beyond the ends."""
+    padded = np.pad(power, ((len(window) // 2,) * 2, (0, 0)))
+    return np.tensordot(window, np.lib.stride_tricks.sliding_window_view(padded, len(window), axis=0), (0, 2))
 
 
 def _with_neighbours(frames: Array) -> Array:

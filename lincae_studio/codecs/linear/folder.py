@@ -159,8 +159,8 @@ def read_weights(folder: LinearFolder) -> dict[str, Array]:
         value = weights.get(name)
         if value is None or value.shape != shape or value.dtype != np.float32 or not np.isfinite(value).all():
             raise CodecError(f"{path} does not fit {CONFIG_NAME}: {name} is missing or not valid", _AGAIN)
-    if folder.config.blocks and not (weights["scale"] > 0.0).all():
-        raise CodecError(f"{path} is not valid: scale must be positive", _AGAIN)
+    if folder.config.blocks and not ((weights["scale"] > 0.0).all() and (weights["hardness"] >= 0.0).all()):
+        raise CodecError(f"{path} is not valid: scale must be positive, and hardness not negative", _AGAIN)
     return weights
 
 

@@ -20,6 +20,7 @@ def random_weights(config: LinearConfig, seed: int = 0) -> dict[str, Array]:
     weights = {name: rng.normal(0.0, 0.3, shape).astype(np.float32) for name, shape in shapes(config).items()}
     if config.blocks:
         weights["scale"] = np.abs(weights["scale"]) + np.float32(0.1)
+        weights["hardness"] = np.abs(weights["hardness"])
     return weights
 
 

@@ -74,7 +74,7 @@ def negative_scale(folder: Path) -> None:
 
 
 def without_a_part(folder: Path) -> None:
-    with_weights(folder, lambda weights: weights.__delitem__("masks.bias"))
+    with_weights(folder, lambda weights: weights.__delitem__("levels.bias"))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def without_a_part(folder: Path) -> None:
         (missing, "model.safetensors missing"),
         (not_a_number, "spread is missing or not valid"),
         (negative_scale, "scale must be positive"),
-        (without_a_part, "masks.bias is missing or not valid"),
+        (without_a_part, "levels.bias is missing or not valid"),
         (lambda folder: change(folder, version=2), "another format or version"),
         (lambda folder: change(folder, width=10**9), "width must be between"),
         (lambda folder: change(folder, blocks=3), "does not fit|not valid"),
