@@ -36,12 +36,14 @@ _SMALL: dict[str, Any] = {
 
 _LINEAR: dict[str, Any] = {
     "level_min": 0.1,
-    "steps": 10_000,
-    "batch": 8,
-    "lr": 1e-3,
+    "steps": 9_000,
+    "batch": 4,
+    "lr": 1.5e-3,
+    "final_lr": 1e-5,
     "warmup": 100,
-    "ema_decay": 0.999,
+    "ema_decay": 0.998,
     "ema_every": 1,
+    "validations": 6,
 }
 
 #: How the authors' code draws windows.
@@ -82,8 +84,8 @@ PRESETS: dict[str, LinCaeRecipe | LinearRecipe] = {
         lr=4e-4,
         warmup=500,
     ),
-    "linear-8x": LinearRecipe(**_LINEAR, exact=52, sketched=12),
-    "linear-15x": LinearRecipe(**_LINEAR, exact=25, sketched=8),
+    "linear-8x": LinearRecipe(**_LINEAR, exact=112, sketched=16),
+    "linear-15x": LinearRecipe(**_LINEAR, exact=58, sketched=8),
 }
 
 

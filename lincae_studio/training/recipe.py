@@ -205,21 +205,21 @@ class LinearRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True
         additivity_db: the ratio of a decoded sum to that error which is good enough.
     """
 
-    hop: int = 512
+    hop: int = 1024
     exact: int
     sketched: int
-    width: int = 192
+    width: int = 224
     blocks: int = 6
     kernel: int = 7
     pairs: int = 96
-    excitations: int = 2
+    excitations: int = 1
     level_frames: int = 17
-    frames: int = 96
+    frames: int = 48
 
     encoder_share: float = 0.0
-    waveform_weight: float = 0.02
+    waveform_weight: float = 0.03
     additivity_weight: float = 0.02
-    additivity_db: float = 26.0
+    additivity_db: float = 27.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -37,14 +37,14 @@ class LinearConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """
 
     sample_rate: int = 44_100
-    hop: int = 512
+    hop: int = 1024
     exact: int
     sketched: int
-    width: int = 192
+    width: int = 224
     blocks: int = 6
     kernel: int = 7
     pairs: int = 96
-    excitations: int = 2
+    excitations: int = 1
     level_frames: int = 17
 
     def __post_init__(self) -> None:
