@@ -1,8 +1,10 @@
-"""The optional package `lincae-studio-kernels`: tiles of 3x3 convolutions (`tiles.py`) in compiled code, on processors.
+"""The optional package `lincae-studio-kernels`: compiled code for processors, for what torch computes slowly.
+
+That is tiles of 3x3 convolutions (`tiles.py`), and norms in bfloat16 (`lincae/norms.py`).
 
 Its libraries are built in `packaging/kernels`, never on the user's machine; without them torch computes. They use the
 threads of torch's OpenMP, so torch must be loaded before. Calls release the interpreter's lock; addresses are those of
-contiguous float32 values. Imports neither torch nor Qt.
+contiguous values, in float32 unless said otherwise. Imports neither torch nor Qt.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ _log = logging.getLogger(__name__)
 _PACKAGE = "lincae_studio_kernels"
 
 #: The version of the functions' arguments, which the libraries' `version` must return.
-_VERSION = 1
+_VERSION = 2
 
 #: The libraries by what torch calls the instruction set that it uses.
 _LIBRARIES = {"AVX2": "avx2.so", "AVX512": "avx512.so"}
@@ -56,6 +58,8 @@ class Library:
         self._transform = self._function(library.transform_weights, None, pointer, pointer, *[integer] * 3)
         self._convolve = self._function(library.convolve, None, ctypes.POINTER(Job))
         self._row_sums = self._function(library.row_sums, None, pointer, pointer, *[integer] * 4)
+        self._narrow_sums = self._function(library.narrow_sums, None, pointer, pointer, *[integer] * 4)
+        self._narrow_applied = self._function(library.narrow_applied, None, *[pointer] * 4, *[integer] * 4)
         names = ("version", "channels_multiple", "outputs_multiple")
         version, *multiples = (self._function(getattr(library, name), integer)() for name in names)
         if version != _VERSION:
@@ -67,8 +71,8 @@ class Library:
         function.restype, function.argtypes = result, arguments
         return function
 
-    def has(self, channels: int, outputs: int) -> bool:
-        """Whether it has convolutions of this many channels."""
+    def has(self, channels: int, outputs: int = 0) -> bool:
+        """Whether it has convolutions, or without outputs norms, of this many channels."""
         return channels % self._channels_multiple == 0 and outputs % self._outputs_multiple == 0
 
     def transform(self, weights: int, points: int, channels: int, outputs: int, threads: int) -> None:
@@ -87,6 +91,16 @@ class Library:
     def row_sums(self, x: int, sums: int, height: int, width: int, channels: int, threads: int) -> None:
         """As `tiles.row_sums`, for one image."""
         self._row_sums(x, sums, height, width, channels, threads)
+
+    def narrow_sums(self, x: int, sums: int, pixels: int, size: int, channels: int, threads: int) -> None:
+        """Sums of bfloat16 values and of their squares `(2, blocks, C)`, of blocks of `size` pixels."""
+        self._narrow_sums(x, sums, pixels, size, channels, threads)
+
+    def narrow_applied(
+        self, x: int, scale: int, shift: int, out: int, pixels: int, channels: int, activated: bool, threads: int
+    ) -> None:
+        """`x * scale + shift` of each channel in bfloat16, or the SiLU of that."""
+        self._narrow_applied(x, scale, shift, out, pixels, channels, activated, threads)
 
 
 @cache

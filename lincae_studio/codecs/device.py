@@ -44,12 +44,14 @@ def resolve(computation: Computation) -> Computation:
         resolved=decoder_arithmetic(device, computation.precision),
         kind=device.type,
         tiles=tile_choice.narrowest(paths.cache_dir() / _TILES_NAME) if automatic and device.type == "cpu" else 0,
-        kernels=automatic and (has_kernels(device) or (device.type == "cpu" and tiles.has_library())),
+        kernels=automatic and has_kernels(device),
     )
 
 
 def has_kernels(device: torch.device) -> bool:
-    """Whether kernels in Triton can be used: on CUDA, where torch comes with it on most systems."""
+    """Whether there are kernels of our own: on the CPU the optional package, on CUDA Triton, which most builds have."""
+    if device.type == "cpu":
+        return tiles.has_library()
     return device.type == "cuda" and importlib.util.find_spec("triton") is not None
 
 

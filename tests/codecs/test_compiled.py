@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from lincae_studio.bench.machine import machine
 from lincae_studio.codecs import compiled, device, tiles
 from lincae_studio.codecs.computation import Computation
+from lincae_studio.codecs.lincae import norms
 from lincae_studio.codecs.lincae.autoencoder import Autoencoder
+from lincae_studio.codecs.lincae.blocks import GroupNorm
 from lincae_studio.preferences import Precision
 from tests.codecs.lincae.models import TINY, TINY_FRONTEND, audio, randomise
 
@@ -195,6 +198,51 @@ def test_a_model_rounds_otherwise_and_its_identity_says_so(monkeypatch: pytest.M
     assert with_torch.identity != compiled_identity
 
 
+def narrow_norm(shape: tuple[int, ...], groups: int) -> tuple[GroupNorm, torch.Tensor, torch.Tensor]:
+    """A norm in bfloat16 by kernels, an image, and the norm of that in float64."""
+    generator = torch.Generator().manual_seed(0)
+    x = (torch.randn(shape, generator=generator) * 3.0 + 0.5).bfloat16().to(memory_format=torch.channels_last)
+    norm = GroupNorm(groups, shape[1])
+    nn.init.normal_(norm.weight, generator=generator)
+    nn.init.normal_(norm.bias, generator=generator)
+    norm = norm.bfloat16()
+    norm.by_kernels = True
+    expected = functional.group_norm(x.double(), groups, norm.weight.double(), norm.bias.double(), norm.eps)
+    return norm, x, expected
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 151, 120), (2, 256, 37, 61), (3, 16, 1, 21_900)])
+@pytest.mark.usefixtures("library")
+def test_norms_in_bfloat16_are_rounded_once(shape: tuple[int, ...]) -> None:
+    norm, x, expected = narrow_norm(shape, 4)
+    assert norms.computes(x)
+    for found, exact in ((norm(x), expected), (norm.activated(x), functional.silu(expected))):
+        assert found.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(found.sign(), exact.bfloat16().sign())
+        assert error(found, exact) < 2e-3
+        assert error(found, exact) < 1.05 * error(exact.bfloat16(), exact)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        assert torch.equal(norm(x), norm(x))
+        many = norm.activated(x)
+        torch.set_num_threads(1)
+        assert torch.equal(norm.activated(x), many)
+    finally:
+        torch.set_num_threads(before)
+    x[0, 1, 0, 0] = torch.nan
+    assert norm(x)[0, 1].isnan().all()
+
+
+@pytest.mark.usefixtures("library")
+def test_small_images_and_other_layouts_are_left_to_torch() -> None:
+    norm, x, expected = narrow_norm((1, 64, 20, 20), 4)
+    assert not norms.computes(x)
+    assert error(norm(x), expected) < 4e-3
+    for other in (torch.ones(1, 64, 200, 100).bfloat16(), torch.ones(1, 24, 250, 200).bfloat16(), torch.ones(1 << 21)):
+        assert not norms.computes(other)
+
+
 @pytest.mark.usefixtures("library")
 def test_an_automatic_precision_says_which_code_computes() -> None:
     assert device.resolve(Computation("cpu", "auto")).kernels
@@ -225,6 +273,6 @@ def test_a_package_that_cannot_be_used_is_left_out(
 
 
 def test_another_version_is_left_out(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "_VERSION", 2)
-    with pytest.raises(OSError, match="version 1, where 2 is needed"):
+    monkeypatch.setattr(compiled, "_VERSION", 3)
+    with pytest.raises(OSError, match="version 2, where 3 is needed"):
         compiled.Library(package / "avx2.so")

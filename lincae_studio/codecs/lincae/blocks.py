@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lincae_studio.codecs.lincae import norms
 from lincae_studio.codecs.lincae.config import PaddingMode
 from lincae_studio.codecs.tiles import SLICE, Conv2d, fold_taps, row_sums
 
@@ -28,6 +29,10 @@ def resampling(entry: int) -> tuple[int, int]:
 _LARGE_IMAGE = 1 << 24
 
 
+#: As `tiles.SLICE`, in bfloat16: processors that compute with it lose more by short products than by a longer way.
+_LOW_SLICE = 1 << 21
+
+
 class GroupNorm(nn.GroupNorm):
     """Group norm that is exact and fast on channels-last images, where torch's own is not.
 
@@ -36,7 +41,7 @@ class GroupNorm(nn.GroupNorm):
     are 1.5 times faster without that.
 
     Attributes:
-        by_kernels: whether it is computed on CUDA by kernels of our own.
+        by_kernels: whether it is computed by kernels of our own: on CUDA, and in bfloat16 on the CPU.
     """
 
     by_kernels = False
@@ -58,9 +63,11 @@ class GroupNorm(nn.GroupNorm):
     def _has_kernels_for(self, x: Tensor) -> bool:
         if not self.by_kernels or _as_published() or torch.compiler.is_compiling() or x.ndim != 4:
             return False
-        return x.is_contiguous(memory_format=torch.channels_last)
+        return norms.computes(x) if x.device.type == "cpu" else x.is_contiguous(memory_format=torch.channels_last)
 
     def _by_kernels(self, x: Tensor, with_silu: bool) -> Tensor:
+        if x.device.type == "cpu":
+            return norms.group_norm(x, self.factors, with_silu)
         from lincae_studio.codecs.lincae import kernels  # loads triton, which there is with CUDA only
 
         return kernels.group_norm(x, self.num_groups, self.weight, self.bias, self.eps, with_silu)
@@ -78,11 +85,11 @@ class GroupNorm(nn.GroupNorm):
         scale, shift = self.factors(row_sums(x), x.shape[-1])
         return torch.addcmul(shift[..., None, None], x, scale[..., None, None])
 
-    def factors(self, sums: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    def factors(self, sums: Tensor, count: float) -> tuple[Tensor, Tensor]:
         """What the norm multiplies each channel by and what it adds, each `(B, C)`.
 
         Args:
-            sums: of `row_sums`, for rows of `count` values.
+            sums: of `row_sums`, for rows of `count` values, or as many on average.
         """
         batch, _, rows, channels = sums.shape
         size = channels // self.num_groups
@@ -129,7 +136,7 @@ def merged(conv: nn.Module, x: Tensor, *others: Tensor) -> Tensor:
     values, *rest = (image.permute(0, 2, 3, 1).reshape(-1, image.shape[1]) for image in (x, *others))
     weight, bias = conv.weight.flatten(1).t(), conv.bias
     out = torch.empty(len(values), conv.out_channels, dtype=x.dtype)
-    rows = max(1, SLICE // conv.out_channels)
+    rows = max(1, (SLICE if x.dtype is torch.float32 else _LOW_SLICE) // conv.out_channels)
     for start in range(0, len(out), rows):
         part = slice(start, start + rows)
         into = torch.add(rest[0][part], bias, out=out[part])

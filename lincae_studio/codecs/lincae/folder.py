@@ -124,7 +124,7 @@ class ModelFolder:
         if arithmetic == "fp32" and computation.tiles:
             decoder = (*decoder, ("tiles", computation.tiles), *(("kernels",) if computation.kernels else ()))
             summary += " by compiled tiles" if computation.kernels else " by tiles"
-        if arithmetic == "bf16" and computation.kernels and computation.device_kind == "cuda":
+        if arithmetic == "bf16" and computation.kernels:
             decoder = (*decoder, "kernels")
         requested = f"requested {_digest(*common, computation.device, precision)}"
         return CodecInfo(

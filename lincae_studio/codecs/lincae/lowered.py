@@ -23,7 +23,7 @@ class Lowered:
 
     Args:
         tiles: channels from which on convolutions are computed by tiles, or 0.
-        kernels: whether norms are computed by `kernels.group_norm`, and runs are recorded: see `gpu`.
+        kernels: whether norms are computed by kernels of our own; on CUDA, runs are recorded, too: see `gpu`.
 
     Attributes:
         graphs: what runs it on CUDA; None if it just runs. They refer to its weights, and go with it.
@@ -47,7 +47,7 @@ class Lowered:
                 left -= points if module.keeps_points else 0
             elif isinstance(module, GroupNorm):
                 module.by_kernels = kernels
-        self.graphs = Graphs() if kernels else None
+        self.graphs = Graphs() if kernels and weights[0].device.type == "cuda" else None
         self._weights = weights  # kept alive, so that no other tensor gets the id of one of them
         self._made_from = self._state(weights)
 

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lincae_studio.codecs import tiles as convolutions
 from lincae_studio.codecs.batches import in_batches
 from lincae_studio.codecs.computation import PRECISIONS
 from lincae_studio.codecs.device import has_kernels, native_bf16, rounds_to_tf32
@@ -142,7 +141,7 @@ class ConsistencyAutoencoder(nn.Module):
         tf32 = rounds_to_tf32(self.device)
         digest.update(f"{self.device.type} {self.arithmetic('encoder')} {self.arithmetic('decoder')} {tf32}".encode())
         if self.tiles and self.precision == "auto":
-            digest.update(f"tiles {self.tiles}{' kernels' if convolutions.has_library() else ''}".encode())
+            digest.update(f"tiles {self.tiles}".encode())
         if self._has_kernels():
             digest.update(b"kernels")
         for key, value in sorted(self.state_dict().items()):

@@ -1,6 +1,7 @@
-/* 3x3 convolutions by tiles of 6x6 inputs, with what comes before and after: see lincae_studio/codecs/tiles.py.
+/* 3x3 convolutions by tiles of 6x6 inputs, with what comes before and after: see lincae_studio/codecs/tiles.py; and the
+   parts of a group norm in bfloat16: see lincae_studio/codecs/lincae/norms.py.
 
-   Images are (rows, columns, channels), contiguous, in float32. A result does not depend on the number of threads: each
+   Images are (rows, columns, channels), contiguous, in float32 unless said otherwise. A result does not depend on the number of threads: each
    tile is computed by itself, and its products are added up in the order of the channels. Compiled once per instruction
    set; channels must be multiples of WIDE, and outputs of 64. */
 
@@ -31,6 +32,8 @@
 typedef float vec __attribute__((vector_size(4 * WIDE), aligned(4), may_alias));
 typedef float reg __attribute__((vector_size(4 * WIDE)));
 typedef int32_t bits __attribute__((vector_size(4 * WIDE)));
+typedef uint32_t natural __attribute__((vector_size(4 * WIDE)));
+typedef uint16_t narrow __attribute__((vector_size(2 * WIDE), aligned(2), may_alias));
 
 /* The points at which polynomials are evaluated, besides 0 and infinity: A, -A, B, -B. */
 #define A 0.6875f
@@ -44,7 +47,7 @@ typedef struct {
     int64_t height, width, channels, outputs, repeated, threads, scratch_size, next;
 } Job;
 
-int64_t version(void) { return 1; }
+int64_t version(void) { return 2; }
 
 /* What numbers of channels, and of outputs, must be multiples of. */
 int64_t channels_multiple(void) { return WIDE; }
@@ -325,5 +328,48 @@ void row_sums(const float *x, float *sums, int64_t height, int64_t width, int64_
             }
             *(vec *)(sums + row * channels + c) = (total[0] + total[1]) + (total[2] + total[3]);
             *(vec *)(sums + (height + row) * channels + c) = (squares[0] + squares[1]) + (squares[2] + squares[3]);
+        }
+}
+
+/* bfloat16, the upper half of a float32. */
+static inline reg widened(const uint16_t *from) {
+    return (reg)(__builtin_convertvector(*(const narrow *)from, natural) << 16);
+}
+
+/* Rounded to the nearest, of two to the even one; what is not a number stays so. */
+static inline void put_narrowed(reg value, uint16_t *to) {
+    const natural whole = (natural)value, nan = (natural)(value != value);
+    const natural rounded = (whole + 0x7fff + ((whole >> 16) & 1)) >> 16;
+    *(narrow *)to = __builtin_convertvector((rounded & ~nan) | (nan & 0x7fc0), narrow);
+}
+
+/* The sums of values in bfloat16 and of their squares, (2, blocks, channels), of `pixels` in blocks of `size`. */
+void narrow_sums(const uint16_t *x, float *sums, int64_t pixels, int64_t size, int64_t channels, int64_t threads) {
+    const int64_t blocks = (pixels + size - 1) / size;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t block = 0; block < blocks; block++) {
+        const int64_t end = (block + 1) * size < pixels ? (block + 1) * size : pixels;
+        for (int64_t c = 0; c < channels; c += WIDE) {
+            reg total[2] = {{0}}, squares[2] = {{0}};
+            for (int64_t pixel = block * size; pixel < end; pixel++) {
+                const reg value = widened(x + pixel * channels + c);
+                total[pixel & 1] += value;
+                squares[pixel & 1] += value * value;
+            }
+            *(vec *)(sums + block * channels + c) = total[0] + total[1];
+            *(vec *)(sums + (blocks + block) * channels + c) = squares[0] + squares[1];
+        }
+    }
+}
+
+/* Each channel of values in bfloat16 times its scale plus its shift; then the SiLU of that, if `activated`. */
+void narrow_applied(const uint16_t *x, const float *scale, const float *shift, uint16_t *out, int64_t pixels,
+                    int64_t channels, int64_t activated, int64_t threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t pixel = 0; pixel < pixels; pixel++)
+        for (int64_t c = 0; c < channels; c += WIDE) {
+            reg value = widened(x + pixel * channels + c) * *(const vec *)(scale + c) + *(const vec *)(shift + c);
+            if (activated) value = silu(value);
+            put_narrowed(value, out + pixel * channels + c);
         }
 }

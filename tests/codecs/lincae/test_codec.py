@@ -193,6 +193,7 @@ _MEMORY = """
 import resource, sys, torch
 from lincae_studio.codecs.lincae.noise import noise_field
 from tests.codecs.lincae.models import small_model
+torch.set_grad_enabled(False)  # else what gradients need is kept
 for frame in range(0, 4096, 64):  # fill the cache of noise
     noise_field(0, frame, 64, 2048)
 model = small_model({"hop": 512, "base_channels": 4, "bottleneck_base_channels": 16, "cond_channels": 16},
