@@ -43,7 +43,7 @@ def evaluate(
             help="Codecs: ids (see `codecs list`) or folders. Audio: files, or `synth` for procedural songs.",
         ),
     ],
-    stems: Annotated[bool, typer.Option("--stems", help="The files are the stems of one song.")] = False,
+    stems: Annotated[bool, typer.Option("--stems", help="The files are stems, those of a folder a song.")] = False,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="HTML page to write: tables, sound and pictures in one file.")
     ] = None,

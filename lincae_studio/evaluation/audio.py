@@ -33,15 +33,20 @@ class Recordings:
     """Audio files, mixed to mono."""
 
     def __init__(self, files: Sequence[Path], *, stems: bool = False) -> None:
-        """`stems`: the files are the stems of one song.
+        """`stems`: the files are stems; those of one folder are a song.
 
         Raises:
-            UsageError: for `stems` with a single file.
+            UsageError: for `stems` with a single file of a song.
         """
-        if stems and len(files) < 2:
-            raise UsageError("--stems needs at least two files", "Give the stems of one song")
         self.files = tuple(files)
         self.stems = stems
+        folders: dict[Path, list[int]] = {}
+        for row, path in enumerate(files):
+            folders.setdefault(path.absolute().parent, []).append(row)
+        #: The rows of the stems of each song.
+        self.songs = tuple(folders.values())
+        if stems and min(map(len, self.songs)) < 2:
+            raise UsageError("--stems needs at least two files of a song", "Give all its stems, in one folder")
         self._known: dict[int, list[Array]] = {}
 
     def at(self, sample_rate: int) -> list[Array]:
@@ -82,8 +87,8 @@ class Excerpt:
 def read_groups(recordings: Recordings, info: CodecInfo, *, limit: int) -> Array:
     """`(groups, sources, N)` windows of audio files, mono at the codec's rate, one chunk of the codec each.
 
-    A group of stems is all of them at the same time. Otherwise a group is two windows of any files. At most `limit`
-    groups are used, spread evenly.
+    A group of stems is all those of a song at the same time, after which silence stands for the stems that other songs
+    have more. Otherwise a group is two windows of any files. At most `limit` groups are used, spread evenly.
 
     Raises:
         MediaError: for a file that cannot be read, or audio that is too short or silent.
@@ -91,10 +96,14 @@ def read_groups(recordings: Recordings, info: CodecInfo, *, limit: int) -> Array
     samples = info.window_samples(info.chunk_frames)
     signals = recordings.at(info.sample_rate)
     if recordings.stems:
-        rows = range(len(signals))
-        count = max(1, max(len(signal) for signal in signals) // samples)
-        places = [[(row, window) for row in rows] for window in range(count)]
-        places = [group for group in places if audible(_windows(signals, group, samples)).sum() >= 2]
+        places: list[list[tuple[int, int]]] = []
+        most = max(map(len, recordings.songs))
+        nothing = [(len(signals), 0)]
+        signals = [*signals, np.zeros(0, np.float32)]
+        for song in recordings.songs:
+            count = max(1, max(len(signals[row]) for row in song) // samples)
+            groups = [[(row, window) for row in song] + nothing * (most - len(song)) for window in range(count)]
+            places += [group for group in groups if audible(_windows(signals, group, samples)).sum() >= 2]
     else:
         windows = [
             (row, window) for row, signal in enumerate(signals) for window in range(max(1, len(signal) // samples))
@@ -112,7 +121,7 @@ def read_groups(recordings: Recordings, info: CodecInfo, *, limit: int) -> Array
 
 
 def loudest_excerpt(recordings: Recordings, sample_rate: int, seconds: float) -> Excerpt:
-    """The loudest part of the mix of stems; or of the first two files, or of the two halves of a single one.
+    """The loudest part of the mix of the first song's stems; or of two files, or of the two halves of a single one.
 
     Raises:
         MediaError: for a file that cannot be read.
@@ -121,6 +130,8 @@ def loudest_excerpt(recordings: Recordings, sample_rate: int, seconds: float) ->
     names = [path.stem for path in recordings.files]
     offsets = [0] * len(signals)
     if recordings.stems:
+        song = recordings.songs[0]
+        signals, names, offsets = [signals[row] for row in song], [names[row] for row in song], [0] * len(song)
         starts = [_loudest(signals, sample_rate, seconds)] * len(signals)
     else:
         if len(signals) == 1:

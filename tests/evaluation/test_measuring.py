@@ -176,6 +176,20 @@ def test_stems_stay_together(tmp_path: Path) -> None:
         read_groups(Recordings(paths[:1], stems=True), FACTS, limit=10)
 
 
+def test_the_stems_of_each_folder_are_a_song(tmp_path: Path) -> None:
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+    first = [write_audio(tmp_path / "first" / f"{seed}.wav", noise(seed, 8_000), 8_000) for seed in (1, 2, 3)]
+    second = [write_audio(tmp_path / "second" / f"{seed}.wav", noise(seed, 4_000), 8_000) for seed in (4, 5)]
+    groups = read_groups(Recordings([second[0], *first, second[1]], stems=True), FACTS, limit=10)
+    assert groups.shape == (3, 3, 4000)
+    np.testing.assert_array_equal(groups[0, 1], noise(5, 4_000)[:, 0])
+    assert not groups[0, 2].any()
+    np.testing.assert_array_equal(groups[2, 2], noise(3, 8_000)[4000:, 0])
+    with pytest.raises(UsageError, match="two files of a song"):
+        Recordings([*first, second[0]], stems=True)
+
+
 def test_audio_that_cannot_be_measured_is_reported(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="one window"):
         read_groups(Recordings([write_audio(tmp_path / "a.wav", noise(1, 1_000), 8_000)], stems=False), FACTS, limit=10)
