@@ -30,7 +30,7 @@ from lincae_studio.engine.planning.contributions import Term
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
 from lincae_studio.engine.planning.played import played
-from lincae_studio.engine.process.launchers import launcher_of
+from lincae_studio.engine.process.launchers import MachineLauncher
 from lincae_studio.engine.process.machine import Machine, machine_of
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
@@ -127,7 +127,7 @@ class Engine:
         """Renders chunks. It is made on first use."""
         latent_bytes, render_bytes = cache_bytes()
         if self._process:
-            launcher = launcher_of(self._machine, self._folder, self.store)
+            launcher = MachineLauncher(self._machine, self._folder, self.store)
             made: Renderer | EngineProcess = EngineProcess(
                 launcher, self.computation, _MEMORY_BYTES, latent_bytes, render_bytes
             )

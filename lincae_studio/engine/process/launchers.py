@@ -1,20 +1,31 @@
-"""What starts engines, imported only when it is chosen: the window's start waits for no other."""
+"""What starts engines, imported only when one is started: the window's start waits for none."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from lincae_studio.engine.process.channel import Launcher
+from lincae_studio.engine.process.channel import Channel, Launcher
 from lincae_studio.engine.process.machine import Machine
 from lincae_studio.media.store import MediaStore
 
 
-def launcher_of(machine: Machine | None, cache_dir: Path, store: MediaStore) -> Launcher:
-    """What starts engines on a machine, or on this computer if that is None."""
-    if machine is None:
-        from lincae_studio.engine.process.local import LocalLauncher
+@dataclass(frozen=True)
+class MachineLauncher:
+    """Starts engines on a machine, or on this computer if that is None."""
 
-        return LocalLauncher(cache_dir)
-    from lincae_studio.engine.process.ssh import SshLauncher
+    machine: Machine | None
+    cache_dir: Path
+    store: MediaStore
 
-    return SshLauncher(machine, store)
+    def launch(self) -> Channel:
+        return self._made().launch()
+
+    def _made(self) -> Launcher:
+        if self.machine is None:
+            from lincae_studio.engine.process.local import LocalLauncher
+
+            return LocalLauncher(self.cache_dir)
+        from lincae_studio.engine.process.ssh import SshLauncher
+
+        return SshLauncher(self.machine, self.store)

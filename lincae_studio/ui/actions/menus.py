@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from PySide6.QtCore import QByteArray, QSize, Qt
+from PySide6.QtCore import QByteArray, QObject, QSize, Qt
 from PySide6.QtGui import QAction, QActionGroup, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QMainWindow, QMenu, QToolBar
@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QAbstractButton, QMainWindow, QMenu, QToolBar
 from lincae_studio.paths import resource
 from lincae_studio.ui import theme
 from lincae_studio.ui.actions.handlers import Handler
-from lincae_studio.ui.actions.shortcuts import apply_keys
 from lincae_studio.ui.actions.table import ACTIONS, MENUS, TOOLBAR
 from lincae_studio.ui.plain_text import from_menu
 
@@ -43,10 +42,11 @@ def follow_theme(actions: Mapping[str, QAction]) -> None:
 
 
 def make_actions(window: QMainWindow, handler: Callable[[str], Handler]) -> dict[str, QAction]:
-    """One action per row of the table, by id; triggering it calls `handler(id)`."""
+    """One action per row of the table, by id; triggering it calls `handler(id)`. Preferences give them their keys."""
     actions = {}
+    owner = QObject(window)  # the window itself would be told of each
     for spec in ACTIONS:
-        action = QAction(spec.text, window)
+        action = QAction(spec.text, owner)
         action.setObjectName(spec.id)
         action.setCheckable(spec.checkable)
         action.setStatusTip(spec.tip)
@@ -55,7 +55,6 @@ def make_actions(window: QMainWindow, handler: Callable[[str], Handler]) -> dict
             action.setIconVisibleInMenu(False)
         action.triggered.connect(handler(spec.id))
         actions[spec.id] = action
-    apply_keys(actions, {})
     return actions
 
 

@@ -18,7 +18,7 @@ from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.engine.planning.plan import Plan
 from lincae_studio.engine.planning.probes import is_probe
 from lincae_studio.engine.process import client as engine
-from lincae_studio.engine.process.launchers import launcher_of
+from lincae_studio.engine.process.launchers import MachineLauncher
 from lincae_studio.engine.process.machine import Machine
 from lincae_studio.engine.process.messages import Limits
 from lincae_studio.engine.process.requests import Loop
@@ -107,7 +107,7 @@ class Rendering(QObject):
         self.decode_time = DecodeTime()
         self.engine_status = EngineStatus()
         self._cache_dir = cache_dir
-        self._client = engine.EngineClient(launcher_of(None, cache_dir, media), self._receive)
+        self._client = engine.EngineClient(MachineLauncher(None, cache_dir, media), self._receive)
         self.requests = ChunkRequests(self._client, self.store)
         self._events: deque[engine.Event | list[str]] = deque()
         self._event.connect(self._on_event_received, Qt.ConnectionType.QueuedConnection)
@@ -278,7 +278,7 @@ class Rendering(QObject):
 
     def set_machine(self, machine: Machine | None) -> None:
         """Render on another machine, or on this computer; what is rendered stays."""
-        self._client.move(launcher_of(machine, self._cache_dir, self._media))
+        self._client.move(MachineLauncher(machine, self._cache_dir, self._media))
         self.engine_status.move(machine)
         self.engine_changed.emit()
         self.restart_engine()
