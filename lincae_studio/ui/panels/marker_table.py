@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QLabel, QStackedWidget, QWidget
+from PySide6.QtWidgets import QWidget
 
 from lincae_studio.session import places
 from lincae_studio.session.model import Marker, Session
 from lincae_studio.session.times import format_time, parse_time
 from lincae_studio.ui.model.context import Place
 from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.panels.rows import Index, Rows, RowsView
+from lincae_studio.ui.panels.rows import Index, Rows, RowsPanel
 from lincae_studio.ui.timeline.ruler import Ruler
 
 _COLUMNS = ("Name", "Start", "End", "Length")
@@ -63,43 +63,21 @@ class _Markers(Rows[Marker]):
         return self._change("Resize Section", lambda session: places.set_section(session, marker.id, marker.at, end))
 
 
-class MarkerTable(QDockWidget):
-    """One row per marker; choosing a section selects its time. Return or a double click edits a cell.
-
-    An end or a length makes a marker a section.
-    """
+class MarkerTable(RowsPanel):
+    """One row per marker; choosing a section selects its time. An end or a length makes a marker a section."""
 
     def __init__(self, document: Document, ruler: Ruler, parent: QWidget) -> None:
-        super().__init__("Markers", parent)
-        self.setObjectName("marker_table")
+        super().__init__("Markers", "marker_table", _EMPTY, parent)
         self._document = document
         self._ruler = ruler
         #: Whether the program, not the user, is changing the table's selection.
         self._following = False
-        self.table = RowsView("Markers and sections", self)
         self._markers = _Markers(document.apply, self.table)
         self.table.setModel(self._markers)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        triggers = QAbstractItemView.EditTrigger
-        self.table.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
-        self.table.activated.connect(self._edit_by_key)
         self.table.selectionModel().selectionChanged.connect(self._on_selected)
         self.table.installEventFilter(self)
-        self._empty = QLabel(_EMPTY, self)
-        self._empty.setWordWrap(True)
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._pages = QStackedWidget(self)
-        self._pages.addWidget(self._empty)
-        self._pages.addWidget(self.table)
-        self.setWidget(self._pages)
         document.changed.connect(self._fill)
         self.visibilityChanged.connect(self._fill)
-
-    def edit(self) -> None:
-        """Give the table the keyboard focus."""
-        self.show()
-        self.raise_()
-        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def context_at(self, point: QPoint | None) -> Place:
         """The place of a menu at a point of the table, or at the current row: on its marker."""
@@ -118,7 +96,7 @@ class MarkerTable(QDockWidget):
         if self.isHidden():
             return
         session, chosen, self._following = self._document.session, self._chosen, True
-        self._pages.setCurrentIndex(1 if session.markers else 0)
+        self.show_rows(bool(session.markers))
         self._markers.rate = session.rate
         self._markers.replace(list(session.markers))
         ids = [marker.id for marker in session.markers]
@@ -132,10 +110,6 @@ class MarkerTable(QDockWidget):
             self._ruler.axis.reveal(marker.at)
             if marker.length:
                 self._ruler.select_section(marker)
-
-    def _edit_by_key(self, index: QModelIndex) -> None:
-        if self.table.state() != QAbstractItemView.State.EditingState:
-            self.table.edit(index)
 
     # Qt overrides
 

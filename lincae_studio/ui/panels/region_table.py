@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt
-from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QLabel, QStackedWidget, QWidget
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QWidget
 
 from lincae_studio.session import regions
 from lincae_studio.session.levels import format_db, parse_db
@@ -15,7 +15,7 @@ from lincae_studio.session.times import format_time, parse_time
 from lincae_studio.ui.model.context import Place
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.panels.rows import Index, Rows, RowsView
+from lincae_studio.ui.panels.rows import Index, Rows, RowsPanel
 from lincae_studio.ui.rendering.rendering import Rendering
 
 _COLUMNS = ("In", "Name", "Start", "End", "Channels", "Gain", "Applies to", "Fade", "Fade channels", "State")
@@ -68,42 +68,23 @@ class _Regions(Rows[tuple[int, Region]]):
         return self._change(owner, region, fields)
 
 
-class RegionTable(QDockWidget):
-    """One row per region; shares the selection with the heatmap. Return or a double click edits a cell."""
+class RegionTable(RowsPanel):
+    """One row per region; shares the selection with the heatmap."""
 
     def __init__(self, document: Document, selection: Selection, rendering: Rendering, parent: QWidget) -> None:
-        super().__init__("Latent Regions", parent)
-        self.setObjectName("region_table")
+        super().__init__("Latent Regions", "region_table", _EMPTY, parent)
         self._document = document
         self._selection = selection
         self._rendering = rendering
         #: Whether the program, not the user, is changing the table's selection.
         self._following = False
-        self.table = RowsView("Latent regions", self)
         self._regions = _Regions(self._change, self.table)
         self.table.setModel(self._regions)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        triggers = QAbstractItemView.EditTrigger
-        self.table.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
-        self.table.activated.connect(self._edit_by_key)
         self.table.selectionModel().selectionChanged.connect(self._on_selected)
-        self._empty = QLabel(_EMPTY, self)
-        self._empty.setWordWrap(True)
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._pages = QStackedWidget(self)
-        self._pages.addWidget(self._empty)
-        self._pages.addWidget(self.table)
-        self.setWidget(self._pages)
         document.changed.connect(self._fill)
         rendering.plan_changed.connect(self._fill)
         selection.regions.changed.connect(self._show_selection)
         self.visibilityChanged.connect(lambda _: self._fill())
-
-    def edit(self) -> None:
-        """Give the table the keyboard focus."""
-        self.show()
-        self.raise_()
-        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def context_at(self, point: QPoint | None) -> Place:
         """The place of a menu at a point of the table, or at the current row."""
@@ -113,7 +94,7 @@ class RegionTable(QDockWidget):
         if self.isHidden():
             return
         shown = list(regions.all_regions(self._document.session))
-        self._pages.setCurrentIndex(1 if shown else 0)
+        self.show_rows(bool(shown))
         self._following = True
         self._regions.show(self._document.session, self._rendering.plan.codec.latent_space)
         self._following = False
@@ -139,10 +120,6 @@ class RegionTable(QDockWidget):
         if not self._following and chosen:
             owner, region = self._regions.rows[chosen[0].row()]
             self._selection.regions.select(owner, region.id)
-
-    def _edit_by_key(self, index: QModelIndex) -> None:
-        if self.table.state() != QAbstractItemView.State.EditingState:
-            self.table.edit(index)
 
     def _change(self, owner: int, region: Region, fields: dict[str, Any]) -> bool:
         return self._document.apply("Edit Region", lambda session: regions.change(session, owner, region.id, **fields))

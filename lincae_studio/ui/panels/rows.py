@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, Qt
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QHeaderView, QLabel, QStackedWidget, QTableView, QWidget
 
 from lincae_studio.ui.model.context import Context, Place
 
@@ -80,3 +80,38 @@ class RowsView(QTableView):
         if index.isValid() and not self.selectionModel().isRowSelected(index.row(), QModelIndex()):
             self.selectRow(index.row())
         return Place(kind, point)
+
+
+class RowsPanel(QDockWidget):
+    """A panel with a table whose cells Return or a double click edits, or with words while there are no rows."""
+
+    def __init__(self, title: str, name: str, empty: str, parent: QWidget) -> None:
+        """`name`: by which the panel is saved; `empty`: what it says without rows."""
+        super().__init__(title, parent)
+        self.setObjectName(name)
+        self.table = RowsView(title, self)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        triggers = QAbstractItemView.EditTrigger
+        self.table.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
+        self.table.activated.connect(self._edit_by_key)
+        words = QLabel(empty, self)
+        words.setWordWrap(True)
+        words.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._pages = QStackedWidget(self)
+        self._pages.addWidget(words)
+        self._pages.addWidget(self.table)
+        self.setWidget(self._pages)
+
+    def edit(self) -> None:
+        """Give the table the keyboard focus."""
+        self.show()
+        self.raise_()
+        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def show_rows(self, there_are: bool) -> None:
+        """Show the table, or the words."""
+        self._pages.setCurrentIndex(1 if there_are else 0)
+
+    def _edit_by_key(self, index: QModelIndex) -> None:
+        if self.table.state() != QAbstractItemView.State.EditingState:
+            self.table.edit(index)
