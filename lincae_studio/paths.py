@@ -112,7 +112,7 @@ def window_file() -> Path:
 
 
 def data_dir() -> Path:
-    """User data that must not be lost: recovery folders and earlier versions of projects.
+    """User data that must not be lost: recovery folders, earlier versions of projects, previews.
 
     `LINCAE_STUDIO_DATA` overrides the platform's default folder.
     """
@@ -133,6 +133,11 @@ def recovery_dirs() -> tuple[Path, Path]:
 def versions_dir() -> Path:
     """The folder of earlier versions of projects."""
     return data_dir() / "versions"
+
+
+def previews_dir() -> Path:
+    """The folder of codecs' previews."""
+    return data_dir() / "previews"
 
 
 def log_file() -> Path:

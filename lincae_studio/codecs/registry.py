@@ -25,7 +25,7 @@ from lincae_studio.codecs.family import CodecFamily, Download, Entry, ImportOpti
 from lincae_studio.codecs.folders import names_in, read_config
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.packages import require
-from lincae_studio.codecs.resampled import at_rate, info_at
+from lincae_studio.codecs.resampled import at_own_rate, at_rate, info_at
 from lincae_studio.errors import CodecError, StudioError, os_error_reason
 from lincae_studio.session.model import DEFAULT_RATE, RATES, Session
 
@@ -36,6 +36,9 @@ _FAMILIES = (
     "lincae.family",
     "diffusers.family",
 )
+
+#: The module in this package that loads previews of codecs of any family.
+_PREVIEWS = "linear.preview"
 
 Family = CodecFamily[Any]
 
@@ -132,6 +135,28 @@ def load(codec: str, computation: Computation = AUTO, rate: int | None = None) -
     """
     found = _find(codec, resolved(codec, computation))[1].load()
     return found if rate is None else at_rate(found, rate)
+
+
+def has_preview(info: CodecInfo) -> bool:
+    """Whether a codec has a preview that is worth using: a quick codec needs none."""
+    return not info.quick and (_previews().folder_of(info) / CONFIG_NAME).is_file()
+
+
+def preview_of(codec: Codec) -> Codec | None:
+    """A codec with the decoder of its preview, at the same rate; None if it has none.
+
+    Raises:
+        CodecError: when the preview is damaged.
+    """
+    if not has_preview(codec.info):
+        return None
+    own = at_own_rate(codec)
+    preview: Codec = _previews().load_preview(own, _previews().folder_of(own.info))
+    return at_rate(preview, codec.info.sample_rate)
+
+
+def _previews() -> Any:
+    return importlib.import_module(f"{__package__}.{_PREVIEWS}")
 
 
 def by_path(codec: str) -> str:

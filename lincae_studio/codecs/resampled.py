@@ -63,6 +63,11 @@ def at_rate(codec: Codec, rate: int) -> Codec:
     return codec if rate == codec.info.sample_rate else Resampled(codec, rate)
 
 
+def at_own_rate(codec: Codec) -> Codec:
+    """The codec of which `at_rate` may have made this one."""
+    return codec.own if isinstance(codec, Resampled) else codec
+
+
 class Resampled:
     """A codec at another rate than its own, with windows of the session's rate."""
 
@@ -75,6 +80,11 @@ class Resampled:
     @property
     def info(self) -> CodecInfo:
         return self._info
+
+    @property
+    def own(self) -> Codec:
+        """The codec at its own rate."""
+        return self._codec
 
     @property
     def batch(self) -> int:

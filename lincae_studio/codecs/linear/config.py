@@ -82,11 +82,13 @@ def parse_config(options: object) -> LinearConfig:
 
 def shapes(config: LinearConfig) -> dict[str, tuple[int, ...]]:
     """Names and shapes of all weights of a codec, those of its encoder included."""
+    return {"sketch": (config.sketched, config.filled)} | decoder_shapes(config)
+
+
+def decoder_shapes(config: LinearConfig) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the weights of a decoder."""
     dim, width, wide = config.dim, config.width, 2 * config.width
-    found: dict[str, tuple[int, ...]] = {
-        "sketch": (config.sketched, config.filled),
-        "spread": (config.sketched, config.filled),
-    }
+    found: dict[str, tuple[int, ...]] = {"spread": (config.sketched, config.filled)}
     if not config.blocks:
         return found
     found |= {

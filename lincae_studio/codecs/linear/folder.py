@@ -40,6 +40,9 @@ _MAX_HEADER_BYTES = 1 << 20
 
 _AGAIN = "Export or download the codec again"
 
+#: Names and shapes of weights.
+Shapes = Mapping[str, tuple[int, ...]]
+
 
 class _Saved(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`config.json`."""
@@ -74,7 +77,7 @@ class LinearFolder:
         return (self.path / WEIGHTS_NAME,)
 
     def details(self) -> Mapping[str, object]:
-        return {"parameters": _size(self.config), "weights_sha256": self.weights_sha256}
+        return {"parameters": _size(shapes(self.config)), "weights_sha256": self.weights_sha256}
 
     def info(self, codec_id: str, computation: Computation) -> CodecInfo:
         """The codec info, which no device or precision changes."""
@@ -126,9 +129,7 @@ def save_folder(
     path: Path, config: LinearConfig, weights: Mapping[str, Array], *, title: str, description: str = ""
 ) -> LinearFolder:
     """Write a codec to a folder, which exists. Raises `OSError`."""
-    data = save({name: np.ascontiguousarray(value, np.float32) for name, value in weights.items()})
-    atomic.write_bytes(path / WEIGHTS_NAME, data)
-    describe(path, config, title, description, hashlib.sha256(data).hexdigest())
+    describe(path, config, title, description, save_weights(path / WEIGHTS_NAME, weights))
     return open_folder(path)
 
 
@@ -147,26 +148,37 @@ def describe(path: Path, config: LinearConfig, title: str, description: str, wei
 
 def read_weights(folder: LinearFolder) -> dict[str, Array]:
     """The weights in a folder, checked. Raises `CodecError`, or `OSError`."""
-    path = folder.path / WEIGHTS_NAME
-    data = bounded.read(path, 4 * _size(folder.config) + _MAX_HEADER_BYTES)
-    if hashlib.sha256(data).hexdigest() != folder.weights_sha256:
+    return checked_weights(folder.path / WEIGHTS_NAME, folder.config, shapes(folder.config), folder.weights_sha256)
+
+
+def checked_weights(path: Path, config: LinearConfig, shapes: Shapes, sha256: str) -> dict[str, Array]:
+    """The weights in a file, checked: at least a decoder's. Raises `CodecError`, or `OSError`."""
+    data = bounded.read(path, 4 * _size(shapes) + _MAX_HEADER_BYTES)
+    if hashlib.sha256(data).hexdigest() != sha256:
         raise CodecError(f"{path} is damaged: its checksum is not that in {CONFIG_NAME}", _AGAIN)
     try:
         weights = load(data)
     except (SafetensorError, ValueError, TypeError, KeyError) as error:  # for instance of an unknown type of number
         raise CodecError(f"{path} cannot be read: {error}", _AGAIN) from error
-    for name, shape in shapes(folder.config).items():
+    for name, shape in shapes.items():
         value = weights.get(name)
         if value is None or value.shape != shape or value.dtype != np.float32 or not np.isfinite(value).all():
             raise CodecError(f"{path} does not fit {CONFIG_NAME}: {name} is missing or not valid", _AGAIN)
-    if folder.config.blocks and not ((weights["scale"] > 0.0).all() and (weights["hardness"] >= 0.0).all()):
+    if config.blocks and not ((weights["scale"] > 0.0).all() and (weights["hardness"] >= 0.0).all()):
         raise CodecError(f"{path} is not valid: scale must be positive, and hardness not negative", _AGAIN)
     return weights
 
 
-def _size(config: LinearConfig) -> int:
+def save_weights(path: Path, weights: Mapping[str, Array]) -> str:
+    """Write weights to a file. Returns its SHA-256; raises `OSError`."""
+    data = save({name: np.ascontiguousarray(value, np.float32) for name, value in weights.items()})
+    atomic.write_bytes(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _size(shapes: Shapes) -> int:
     """Number of weights."""
-    return sum(math.prod(shape) for shape in shapes(config).values())
+    return sum(math.prod(shape) for shape in shapes.values())
 
 
 def _digest(*parts: object) -> str:
