@@ -20,7 +20,7 @@ COMMANDS = (
     *("mix", "render", "info", "bundle", "unbundle", "encode", "decode"),
     *("export-dawproject", "import-dawproject"),
     *("check", "match", "operator"),
-    *("demo", "codecs", "cache", "dataset", "bench", "train", "evaluate", "engine", "open"),
+    *("demo", "codecs", "cache", "dataset", "bench", "train", "distill", "evaluate", "engine", "open"),
 )
 
 

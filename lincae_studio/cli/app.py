@@ -21,7 +21,7 @@ from lincae_studio.cli.evaluation import evaluate
 from lincae_studio.cli.inputs import parse_group, parse_input, parse_insert, parse_process
 from lincae_studio.cli.operators import operator_app
 from lincae_studio.cli.text import LogFormatter, show_figures
-from lincae_studio.cli.training import train
+from lincae_studio.cli.training import distill, train
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import UsageError
 from lincae_studio.export_settings import LatentFormat
@@ -48,6 +48,7 @@ app.add_typer(cache_app, name="cache")
 app.add_typer(operator_app, name="operator")
 app.add_typer(dataset_app, name="dataset")
 app.command("train")(train)
+app.command("distill")(distill)
 app.command("evaluate")(evaluate)
 
 

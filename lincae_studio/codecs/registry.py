@@ -155,6 +155,12 @@ def preview_of(codec: Codec) -> Codec | None:
     return at_rate(preview, codec.info.sample_rate)
 
 
+def install_preview(path: Path) -> Path:
+    """Install a preview, for the codec that it was trained for. Returns its folder; raises `CodecError`."""
+    installed: Path = _previews().install(path)
+    return installed
+
+
 def _previews() -> Any:
     return importlib.import_module(f"{__package__}.{_PREVIEWS}")
 

@@ -48,6 +48,12 @@ class Exported:
     measured: bool
 
 
+def best_exported(folder: Path) -> Path:
+    """Where the best exported codec of a run is, as far as it was validated."""
+    best = folder / BEST_FOLDER
+    return best if best.is_dir() else folder / CODEC_FOLDER
+
+
 def exported(folder: Path) -> Exported | None:
     """The state of a run's export; None if nothing has been exported."""
     figures = _metrics(folder)
@@ -168,7 +174,7 @@ def _card(
     options = "\n".join(f"    {name}: {value}" for name, value in msgspec.to_builtins(recipe).items())
     chosen = "" if name == CODEC_FOLDER else ", those with the lowest MR-STFT on the validation data"
     validated = "" if run.validate is None else f"- Validation: {run.validate}\n"
-    return f"""# A {run.preset} codec
+    return f"""# {module.heading(run.preset)}
 
 Trained by LinCAE Studio {__version__} with the preset `{run.preset}`: {steps:,} of {recipe.steps:,} steps{chosen}, of
 {recipe.batch} windows of {recipe.window_samples / recipe.sample_rate:.3g} s and the same number of mixtures, \

@@ -22,7 +22,7 @@ from lincae_studio.codecs.linear.folder import save_folder
 from lincae_studio.training.ema import Ema
 from lincae_studio.training.linear_net import LinearNet
 from lincae_studio.training.module import Training
-from lincae_studio.training.recipe import LinearRecipe
+from lincae_studio.training.recipe import DecoderRecipe, LinearRecipe
 from lincae_studio.training.spectral import mr_stft
 
 #: Range of the gain of the second signal of a sum, in dB.
@@ -56,9 +56,7 @@ class LinearTraining(Training):
 
     def training_step(self, audio: Tensor, batch_idx: int) -> Tensor:
         """`audio` `(B, N)`. Each window is decoded alone, and in a sum with another one, at a random gain."""
-        generator = self.step_generator()
-        gain_db = _GAIN_DB * (2.0 * torch.rand(len(audio), 1, device=audio.device, generator=generator) - 1.0)
-        return self._network_loss(audio, 10.0 ** (gain_db / 20.0))
+        return self._network_loss(audio, random_gains(len(audio), self.step_generator()))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The encoder and the linear estimate learn more slowly than the network, or not at all."""
@@ -85,17 +83,36 @@ class LinearTraining(Training):
         latents = net.encode(audio)
         other = gains * audio.roll(1, 0)
         decoded = net.decode(torch.cat([latents, latents + gains[..., None] * latents.roll(1, 0)]))
-        truth = torch.cat([audio, audio + other])
-        whole = slice(recipe.hop, -recipe.hop)  # the ends lack the frames that overlap them
-        decoded, truth = decoded[:, whole].float(), truth[:, whole]
-        alone, mixed = decoded.chunk(2)
-        distance = mr_stft(decoded, truth)
-        error_db = _ratio_db(decoded - truth, truth)
-        additivity_db = _ratio_db(mixed - alone - gains * alone.roll(1, 0), mixed)
-        self.seen["mr_stft"], self.seen["snr_db"] = distance.detach(), -error_db.detach()
-        self.seen["additivity_db"] = -additivity_db.detach()
-        excess = (additivity_db + recipe.additivity_db).relu()
-        return distance + recipe.waveform_weight * error_db + recipe.additivity_weight * excess
+        return mixing_loss(self, decoded, torch.cat([audio, audio + other]), gains, recipe.hop)
+
+
+def mixing_loss(module: Training, decoded: Tensor, truth: Tensor, gains: Tensor, margin: int) -> Tensor:
+    """The loss of windows decoded alone, and then of each summed with the one before it; notes its parts in `seen`.
+
+    Args:
+        module: trained by a `DecoderRecipe`.
+        decoded, truth: `(2 B, N)`: windows alone, then sums.
+        gains: `(B, 1)` of the second window of each sum.
+        margin: samples at both ends of a window that are not decoded reliably, and left out.
+    """
+    recipe = module.recipe
+    assert isinstance(recipe, DecoderRecipe)
+    whole = slice(margin, truth.shape[1] - margin)
+    decoded, truth = decoded[:, whole].float(), truth[:, whole]
+    alone, mixed = decoded.chunk(2)
+    distance = mr_stft(decoded, truth)
+    error_db = _ratio_db(decoded - truth, truth)
+    additivity_db = _ratio_db(mixed - alone - gains * alone.roll(1, 0), mixed)
+    module.seen["mr_stft"], module.seen["snr_db"] = distance.detach(), -error_db.detach()
+    module.seen["additivity_db"] = -additivity_db.detach()
+    excess = (additivity_db + recipe.additivity_db).relu()
+    return distance + recipe.waveform_weight * error_db + recipe.additivity_weight * excess
+
+
+def random_gains(count: int, generator: torch.Generator) -> Tensor:
+    """`(B, 1)` gains of the second signals of sums."""
+    gain_db = _GAIN_DB * (2.0 * torch.rand(count, 1, device=generator.device, generator=generator) - 1.0)
+    return 10.0 ** (gain_db / 20.0)
 
 
 def _ratio_db(error: Tensor, signal: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""Encoder and decoder of a linear codec in torch: the same arithmetic as `codecs.linear`, with gradients."""
+"""Encoder and decoder of a linear codec in torch: the same arithmetic as `codecs.linear`, with gradients.
+
+The decoder alone is that of previews, too.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.codecs.linear.config import LinearConfig, shapes
+from lincae_studio.codecs.linear.config import LinearConfig, decoder_shapes, shapes
 from lincae_studio.codecs.linear.decoder import (
     HIGHEST_LOG_LEVEL,
     MAGNITUDE_FLOOR,
@@ -21,25 +24,29 @@ from lincae_studio.codecs.linear.decoder import (
     SHORT_FRAMES,
     hann,
 )
+from lincae_studio.codecs.linear.folder import Shapes
 from lincae_studio.codecs.linear.transform import basis
 
 #: How the gain of sketched bins rises before training, from g0 at the lowest: see `codecs.mdct`.
 _LOWEST_GAIN, _RISE_HZ = 0.3, 3000.0
 
 
-class LinearNet(nn.Module):
-    """The weights of a codec, under the names of `codecs.linear.config.shapes`."""
+class DecoderNet(nn.Module):
+    """The weights of a decoder, under the names of `codecs.linear.config.decoder_shapes`."""
 
-    basis: Tensor
     windows: Tensor
     scale: Tensor
 
-    def __init__(self, config: LinearConfig) -> None:
+    def __init__(self, config: LinearConfig, spread: Array, scale: Array, typical: Array) -> None:
+        """Weights as they are before training.
+
+        Args:
+            spread: `(sketched, filled)`: the linear estimate.
+            scale: `(dim,)`: typical magnitudes of latents, relative to the level.
+            typical: `(filled,)`: those of the bins that are estimated.
+        """
         super().__init__()
         self.config = config
-        self.register_buffer("basis", torch.from_numpy(basis(config.hop)), persistent=False)
-        sketch, spread = _fixed_sketch(config)
-        self.sketch = nn.Parameter(torch.from_numpy(sketch))
         self.spread = nn.Parameter(torch.from_numpy(spread))
         if not config.blocks:
             return
@@ -47,9 +54,6 @@ class LinearNet(nn.Module):
             np.pad(hann(frames), (config.level_frames - frames) // 2) for frames in (config.level_frames, SHORT_FRAMES)
         ]
         self.register_buffer("windows", torch.from_numpy(np.stack(wide).astype(np.float32))[:, None], persistent=False)
-        bins = _typical(config, np.arange(config.hop))
-        sketched = np.sqrt(np.square(sketch) @ np.square(bins[config.exact :]))
-        scale = np.concatenate([bins[: config.exact], sketched]).astype(np.float32)
         self.register_buffer("scale", torch.from_numpy(scale))
         self.features = nn.Linear(3 * config.dim, config.width)
         self.pairs = nn.Linear(3 * config.dim, config.pairs, bias=False)
@@ -58,31 +62,27 @@ class LinearNet(nn.Module):
         self.norm = nn.LayerNorm(config.width, NORM_FLOOR)
         self.levels = nn.Linear(config.width, (1 + config.excitations) * config.filled)
         nn.init.zeros_(self.levels.weight)  # hardly more than the linear estimate, to begin with
-        filled = torch.from_numpy(bins[config.exact :].astype(np.float32)).log()
-        with torch.no_grad():
-            self.levels.bias.copy_(torch.cat([torch.zeros_like(filled), *[filled - 3.0] * config.excitations]))
+        self.expect(torch.from_numpy(typical))
         self.excitations = nn.Linear(3 * config.dim, config.excitations * config.filled, bias=False)
         self.log_hardness = nn.Parameter(torch.zeros(config.excitations, config.filled))
+
+    @torch.no_grad()
+    def expect(self, typical: Tensor) -> None:
+        """Begin with these magnitudes of bins `(filled,)`, relative to the level."""
+        filled = typical.log()
+        self.levels.bias.copy_(torch.cat([torch.zeros_like(filled), *[filled - 3.0] * self.config.excitations]))
+
+    @property
+    def shapes(self) -> Shapes:
+        """Names and shapes of what `weights` gives."""
+        return decoder_shapes(self.config)
 
     def weights(self) -> dict[str, Array]:
         """For `codecs.linear.folder.save_folder`."""
         state = self.state_dict()
         if self.config.blocks:
             state["hardness"] = self.log_hardness.detach().exp()
-        return {name: state[name].cpu().numpy() for name in shapes(self.config)}
-
-    def encode(self, audio: Tensor) -> Tensor:
-        """`(B, (T + 1) M)` samples to `(B, T, K)` latents."""
-        bins = audio.unfold(1, 2 * self.config.hop, self.config.hop) @ self.basis
-        return torch.cat([bins[..., : self.config.exact], bins[..., self.config.exact :] @ self.sketch.T], 2)
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """`(B, T, K)` latents to `(B, (T + 1) M)` samples."""
-        frames = self.bins(latents) @ self.basis.T
-        first, second = frames[..., : self.config.hop], frames[..., self.config.hop :]
-        return functional.pad(first.flatten(1), (0, self.config.hop)) + functional.pad(
-            second.flatten(1), (self.config.hop, 0)
-        )
+        return {name: state[name].cpu().numpy() for name in self.shapes}
 
     def bins(self, latents: Tensor) -> Tensor:
         """`(B, T, K)` latents to `(B, T, M)` bins."""
@@ -123,6 +123,41 @@ class LinearNet(nn.Module):
             hidden = block(hidden)
         levels: Tensor = self.levels(self.norm(hidden)).clamp_max(HIGHEST_LOG_LEVEL).exp()
         return levels
+
+
+class LinearNet(DecoderNet):
+    """The weights of a codec, under the names of `codecs.linear.config.shapes`."""
+
+    basis: Tensor
+
+    def __init__(self, config: LinearConfig) -> None:
+        sketch, spread = _fixed_sketch(config)
+        bins = _typical(config, np.arange(config.hop))
+        sketched = np.sqrt(np.square(sketch) @ np.square(bins[config.exact :]))
+        scale = np.concatenate([bins[: config.exact], sketched]).astype(np.float32)
+        super().__init__(config, spread, scale, bins[config.exact :].astype(np.float32))
+        self.register_buffer("basis", torch.from_numpy(basis(config.hop)), persistent=False)
+        self.sketch = nn.Parameter(torch.from_numpy(sketch))
+
+    @property
+    def shapes(self) -> Shapes:
+        return shapes(self.config)
+
+    def encode(self, audio: Tensor) -> Tensor:
+        """`(B, (T + 1) M)` samples to `(B, T, K)` latents."""
+        bins = audio.unfold(1, 2 * self.config.hop, self.config.hop) @ self.basis
+        return torch.cat([bins[..., : self.config.exact], bins[..., self.config.exact :] @ self.sketch.T], 2)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """`(B, T, K)` latents to `(B, (T + 1) M)` samples."""
+        return synthesised(self.bins(latents), self.basis)
+
+
+def synthesised(bins: Tensor, basis: Tensor) -> Tensor:
+    """`(B, T, M)` bins of overlapping frames to `(B, (T + 1) M)` samples."""
+    first, second = (bins @ basis.T).chunk(2, 2)
+    hop = bins.shape[2]
+    return functional.pad(first.flatten(1), (0, hop)) + functional.pad(second.flatten(1), (hop, 0))
 
 
 class _Block(nn.Module):

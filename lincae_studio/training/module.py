@@ -68,6 +68,10 @@ class Training(LightningModule):
     def save_official(self, path: Path, codec: Codec, kind: str) -> None:
         """Write a codec that `save` has returned in another format, if there is one; `kind` is `last` or `best`."""
 
+    def heading(self, preset: str) -> str:
+        """The heading of the card of what `save` writes."""
+        return f"A {preset} codec"
+
     def facts(self, codec: Codec) -> list[str]:
         """What the card of a codec says about this kind alone, a line each."""
         return []

@@ -12,6 +12,7 @@ from msgspec import Struct
 from lincae_studio import __version__
 from lincae_studio.codecs.lincae.config import DiffusionConfig, FrontendConfig, GeneratorConfig
 from lincae_studio.codecs.linear.config import LinearConfig
+from lincae_studio.codecs.linear.preview import PreviewConfig
 from lincae_studio.errors import UsageError
 from lincae_studio.evaluation.metrics import STFT_SIZES
 
@@ -193,21 +194,17 @@ class LinCaeRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True
         return frames * hop + self.hop * (self.frontend.n_fft_factor - 1)
 
 
-class LinearRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Training a codec with a linear encoder (`codecs.linear`).
+class DecoderRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Training a decoder of `codecs.linear`.
 
     Attributes:
-        hop, exact, sketched, width, blocks, kernel, pairs, excitations, level_frames: as in `LinearConfig`.
+        width, blocks, kernel, pairs, excitations, level_frames: as in `LinearConfig`.
         frames: latent frames per window.
-        encoder_share: of the learning rate, for the encoder and the linear estimate; 0 keeps the fixed design.
         waveform_weight: of the ratio of error and signal in dB, beside the MR-STFT distance.
         additivity_weight: of the decibels by which the error of additivity exceeds `additivity_db`.
         additivity_db: the ratio of a decoded sum to that error which is good enough.
     """
 
-    hop: int = 1024
-    exact: int
-    sketched: int
     width: int = 224
     blocks: int = 6
     kernel: int = 7
@@ -216,7 +213,6 @@ class LinearRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True
     level_frames: int = 17
     frames: int = 48
 
-    encoder_share: float = 0.0
     waveform_weight: float = 0.03
     additivity_weight: float = 0.02
     additivity_db: float = 27.0
@@ -224,12 +220,41 @@ class LinearRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         super().__post_init__()
         _ = self.config
-        if self.window_samples < LONGEST_STFT + 2 * self.hop:
+        if self.window_samples < LONGEST_STFT + 2 * self.margin:
             raise ValueError(f"a window of {self.frames} frames is shorter than the longest STFT of the loss")
 
     @property
     def config(self) -> LinearConfig:
+        """The sizes of the decoder."""
+        raise NotImplementedError
+
+    @property
+    def margin(self) -> int:
+        """Samples at both ends of a window that no loss is computed from."""
+        raise NotImplementedError
+
+
+class LinearRecipe(DecoderRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Training a codec with a linear encoder (`codecs.linear`).
+
+    Attributes:
+        hop, exact, sketched: as in `LinearConfig`.
+        encoder_share: of the learning rate, for the encoder and the linear estimate; 0 keeps the fixed design.
+    """
+
+    hop: int = 1024
+    exact: int
+    sketched: int
+    encoder_share: float = 0.0
+
+    @property
+    def config(self) -> LinearConfig:
         return LinearConfig(**{name: getattr(self, name) for name in LinearConfig.__struct_fields__})
+
+    @property
+    def margin(self) -> int:
+        """The ends lack the frames that overlap them."""
+        return self.hop
 
     @property
     def window_samples(self) -> int:
@@ -237,6 +262,50 @@ class LinearRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def whole_samples(self, seconds: float) -> int:
         return (max(1, round(seconds * self.sample_rate / self.hop)) + 1) * self.hop
+
+
+class DistillRecipe(DecoderRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Training the preview of a codec (`codecs.linear.preview`).
+
+    Attributes:
+        codec: its id, or the path of its folder.
+        space, hop, dim, window_extra, context: those of the codec; see `CodecInfo`.
+        bins: samples from one frame of the preview's transform to the next; divides the hop.
+        target: what a preview is to sound like: the `audio` itself, or what the codec has `decoded`, which has to be
+            computed in each step.
+    """
+
+    codec: str
+    space: str
+    hop: int
+    dim: int
+    window_extra: int
+    context: int
+    bins: int = 512
+    target: Literal["audio", "decoded"] = "audio"
+
+    @property
+    def config(self) -> LinearConfig:
+        return self.preview.model
+
+    @property
+    def preview(self) -> PreviewConfig:
+        """What the preview is for, and its sizes."""
+        common = {name: getattr(self, name) for name in LinearConfig.__struct_fields__ if hasattr(self, name)}
+        model = LinearConfig(**common, exact=0, sketched=self.dim)
+        return PreviewConfig(space=self.space, window_extra=self.window_extra, bins=self.bins, model=model)
+
+    @property
+    def margin(self) -> int:
+        return max(self.window_extra, self.bins) + self.context * self.hop
+
+    @property
+    def window_samples(self) -> int:
+        return self.frames * self.hop + self.window_extra
+
+    def whole_samples(self, seconds: float) -> int:
+        """Always a window, since some codecs know only one length."""
+        return self.window_samples
 
 
 class Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

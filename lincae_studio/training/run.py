@@ -6,7 +6,8 @@ last.ckpt       weights, their average, the optimiser's moments, the step
 best.ckpt       the same at the step with the lowest MR-STFT on the validation data, if there is any
 tensorboard/    loss, learning rate, speed, and audio samples
 samples/        the same samples as WAV files
-codec/          the exported codec, in the studio's format, with its card; codec-best/ is that of best.ckpt
+codec/          the exported codec, in the studio's format, with its card; codec-best/ is that of best.ckpt;
+                of a run of `distill`, its preview
 official/       the exported codec, or both, in the format of linear-cae
 """
 
@@ -37,7 +38,7 @@ from lincae_studio.training.export import Weights, export, exported
 from lincae_studio.training.interruption import Interruption
 from lincae_studio.training.module import Training
 from lincae_studio.training.modules import training_of
-from lincae_studio.training.presets import PRESETS
+from lincae_studio.training.presets import kind_of
 from lincae_studio.training.recipe import Recipe, Run, parse_recipe, resolved_precision
 from lincae_studio.training.run_data import SONGS_NAME, Data
 from lincae_studio.training.validation import Validation
@@ -113,7 +114,7 @@ def read_run(folder: Path) -> Run:
     path = folder / RECIPE_NAME
     try:
         options = msgspec.json.decode(path.read_bytes())
-        recipe = parse_recipe(options.pop("recipe"), str(path), type(PRESETS[options["preset"]]))
+        recipe = parse_recipe(options.pop("recipe"), str(path), kind_of(options["preset"]))
         return Run(recipe=recipe, **options)
     except (OSError, msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{folder} is not the folder of a training run: {error}", "Give its --out folder") from error
