@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.plan import Plan, Planner
-from lincae_studio.engine.process import client as engine
+from lincae_studio.engine.process import events as engine
 from lincae_studio.engine.process.channel import Launcher
+from lincae_studio.engine.process.client import EngineClient
 from lincae_studio.session import edits
 from lincae_studio.session.model import Session
 
@@ -19,7 +20,7 @@ from lincae_studio.session.model import Session
 class Window:
     """Uses the engine as the window does: keeps rendered chunks, and requests missing ones."""
 
-    client: engine.EngineClient = field(init=False)
+    client: EngineClient = field(init=False)
     rendered: set[str] = field(default_factory=set)
     started: set[str] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
@@ -66,7 +67,7 @@ class EditBench:
     ) -> None:
         """`slow`: of the whole session, only the chunk at the playhead is rendered."""
         self._window = Window()
-        self._window.client = engine.EngineClient(launcher, self._window.receive)
+        self._window.client = EngineClient(launcher, self._window.receive)
         self._window.client.configure(computation)
         self._session = session
         self._info = info

@@ -19,11 +19,11 @@ from lincae_studio.engine.bundles.store import BundledLatents
 from lincae_studio.engine.planning.plan import Chunk, CodecRef
 from lincae_studio.engine.process import messages
 from lincae_studio.engine.process.channel import Launcher
-from lincae_studio.engine.process.client import (
+from lincae_studio.engine.process.client import EngineClient
+from lincae_studio.engine.process.events import (
     ChunkFailed,
     ChunkFinished,
     Computed,
-    EngineClient,
     EngineUnusable,
     Event,
     PrecisionResolved,

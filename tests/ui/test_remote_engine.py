@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.engine.process.channel import LinkFigures
-from lincae_studio.engine.process.client import EngineDown, EngineUnusable, EngineUp, LinkMeasured
+from lincae_studio.engine.process.events import EngineDown, EngineUnusable, EngineUp, LinkMeasured
 from lincae_studio.engine.process.machine import Machine
 from lincae_studio.session import edits
 from lincae_studio.ui.dialogs.preferences import PreferencesDialog

@@ -12,14 +12,25 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.process import messages
-from lincae_studio.engine.process.channel import Channel, Ended, Launcher, LinkFigures
+from lincae_studio.engine.process.channel import Channel, Ended, Launcher
+from lincae_studio.engine.process.events import (
+    ChunkFailed,
+    ChunkFinished,
+    ChunkStarted,
+    Computed,
+    EngineDown,
+    EngineUnusable,
+    EngineUp,
+    Event,
+    LinkMeasured,
+    PrecisionResolved,
+)
 from lincae_studio.engine.process.kernels import SentKernels
 from lincae_studio.engine.process.requests import CRASHES_ALLOWED, Loop, Priority, Requests
 from lincae_studio.engine.rendering.renderer import Rendered
@@ -44,90 +55,6 @@ _CHECKS = 4
 
 #: This many crashes in a row, with no chunk finished or failed in between, are reported.
 _CRASHES_REPORTED = 3
-
-
-@dataclass(frozen=True)
-class ChunkStarted:
-    key: str
-
-
-@dataclass(frozen=True)
-class ChunkFinished:
-    rendered: Rendered
-    seconds: float
-
-
-@dataclass(frozen=True)
-class ChunkFailed:
-    key: str
-    message: str
-
-
-@dataclass(frozen=True)
-class EngineUp:
-    pid: int
-
-
-@dataclass(frozen=True)
-class PrecisionResolved:
-    """What the device and precision of codecs come to, or cannot be known if they are not possible; see `resolve`."""
-
-    computation: Computation
-
-
-@dataclass(frozen=True)
-class Computed:
-    """The answer to `compute`."""
-
-    answer: messages.Computed
-
-
-@dataclass(frozen=True)
-class EngineDown:
-    """The process died, or the link to it was lost, and it is being restarted; requests are kept."""
-
-    exit_code: int | None
-
-
-@dataclass(frozen=True)
-class EngineUnusable:
-    """The engine cannot be started, or crashes before it renders anything.
-
-    Restarting continues. Sent once, and again only after a chunk finished or failed in between.
-
-    Attributes:
-        reason: without a final full stop; `remedy`: what to do about it, likewise, if that is known.
-    """
-
-    reason: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True)
-class LinkMeasured:
-    """How fast the link to another machine is; every two seconds while it works."""
-
-    figures: LinkFigures
-
-
-def failure(message: str) -> EngineError:
-    """The error to show when chunks failed."""
-    return EngineError(
-        f"some chunks cannot be rendered: {message.rstrip('.')}", "Use Session > Retry Failed Chunks to try again"
-    )
-
-
-Event = (
-    ChunkStarted
-    | ChunkFinished
-    | ChunkFailed
-    | EngineUp
-    | PrecisionResolved
-    | Computed
-    | EngineDown
-    | EngineUnusable
-    | LinkMeasured
-)
 
 
 class EngineClient:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from lincae_studio.engine.process import client as engine
+from lincae_studio.engine.process import events as engine
 from lincae_studio.engine.process.channel import LinkFigures
 from lincae_studio.engine.process.machine import Machine
 from lincae_studio.errors import EngineError

@@ -17,7 +17,8 @@ from lincae_studio.codecs.computation import Computation
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.engine.planning.plan import Plan
 from lincae_studio.engine.planning.probes import is_probe
-from lincae_studio.engine.process import client as engine
+from lincae_studio.engine.process import events as engine
+from lincae_studio.engine.process.client import EngineClient
 from lincae_studio.engine.process.launchers import MachineLauncher
 from lincae_studio.engine.process.machine import Machine
 from lincae_studio.engine.process.messages import Limits
@@ -107,7 +108,7 @@ class Rendering(QObject):
         self.decode_time = DecodeTime()
         self.engine_status = EngineStatus()
         self._cache_dir = cache_dir
-        self._client = engine.EngineClient(MachineLauncher(None, cache_dir, media), self._receive)
+        self._client = EngineClient(MachineLauncher(None, cache_dir, media), self._receive)
         self.requests = ChunkRequests(self._client, self.store)
         self._events: deque[engine.Event | list[str]] = deque()
         self._event.connect(self._on_event_received, Qt.ConnectionType.QueuedConnection)

@@ -27,11 +27,11 @@ from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
 from lincae_studio.engine.planning.probes import latents_only
 from lincae_studio.engine.process import client as client_module, local, messages, worker
-from lincae_studio.engine.process.client import (
+from lincae_studio.engine.process.client import EngineClient
+from lincae_studio.engine.process.events import (
     ChunkFailed,
     ChunkFinished,
     ChunkStarted,
-    EngineClient,
     EngineDown,
     EngineUnusable,
     EngineUp,

@@ -18,7 +18,8 @@ from lincae_studio.codecs import registry
 from lincae_studio.engine.export.mixdown import mixdown
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, Planner
-from lincae_studio.engine.process import client as engine, worker
+from lincae_studio.engine.process import events as engine, worker
+from lincae_studio.engine.process.client import EngineClient
 from lincae_studio.engine.process.local import LocalLauncher
 from lincae_studio.engine.rendering.cache import latent_database, render_database
 from lincae_studio.engine.rendering.render_store import RenderStore
@@ -45,7 +46,7 @@ class Killed:
     def __init__(self, cache_dir: Path, rng: random.Random, run: Callable[..., None] = worker.run) -> None:
         self.store = RenderStore()
         self.kills, self.most = 0, KILLS
-        self.client = engine.EngineClient(LocalLauncher(cache_dir, run), self._receive)
+        self.client = EngineClient(LocalLauncher(cache_dir, run), self._receive)
         self._rng = rng
         self._planner = Planner()
         self._pid = 0

@@ -25,7 +25,7 @@ from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, Plan, make_plan
 from lincae_studio.engine.process import client, messages, ssh
 from lincae_studio.engine.process.channel import Ended
-from lincae_studio.engine.process.client import ChunkFailed, ChunkFinished, EngineDown, EngineUnusable, EngineUp
+from lincae_studio.engine.process.events import ChunkFailed, ChunkFinished, EngineDown, EngineUnusable, EngineUp
 from lincae_studio.engine.process.frames import MAGIC, Frames
 from lincae_studio.engine.process.local import LocalLauncher
 from lincae_studio.engine.process.machine import Machine

@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 
-from lincae_studio.engine.process.client import ChunkFinished
+from lincae_studio.engine.process.events import ChunkFinished
 from lincae_studio.session import edits, snapshots
 from lincae_studio.session.model import MASTER, Morph, Point
 from lincae_studio.ui.main_window import MainWindow

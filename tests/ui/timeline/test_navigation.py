@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
-from lincae_studio.engine.process.client import EngineUnusable
+from lincae_studio.engine.process.events import EngineUnusable
 from lincae_studio.engine.rendering.render_store import ChunkState
 from lincae_studio.session import edits, places
 from lincae_studio.ui.main_window import MainWindow
