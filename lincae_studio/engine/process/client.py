@@ -22,6 +22,7 @@ from lincae_studio.engine.process.channel import Channel, Ended, Launcher
 from lincae_studio.engine.process.events import (
     ChunkFailed,
     ChunkFinished,
+    ChunkPreviewed,
     ChunkStarted,
     Computed,
     EngineDown,
@@ -30,6 +31,7 @@ from lincae_studio.engine.process.events import (
     Event,
     LinkMeasured,
     PrecisionResolved,
+    PreviewUnusable,
 )
 from lincae_studio.engine.process.kernels import SentKernels
 from lincae_studio.engine.process.requests import CRASHES_ALLOWED, Loop, Priority, Requests
@@ -104,9 +106,14 @@ class EngineClient:
         self._reader.start()
         self._sender.start()
 
-    def request(self, chunks: Iterable[Chunk], priority: Priority = "live") -> None:
-        """Replace the requests of a priority. Requests for finished and failed chunks are removed automatically."""
+    def request(self, chunks: Iterable[Chunk], priority: Priority = "live", previews: bool = False) -> None:
+        """Replace the requests of a priority. Requests for finished and failed chunks are removed automatically.
+
+        `previews`: whether the codec of live chunks has a preview, which is sent first: see `ChunkPreviewed`.
+        """
         with self._lock:
+            if priority == "live":
+                self._requests.previews = previews
             self._requests.replace(chunks, priority)
             self._wake.set()
 
@@ -257,6 +264,12 @@ class EngineClient:
             case messages.Started(key=key):
                 self._current.add(key)
                 self._deliver(ChunkStarted(key))
+            case messages.Finished(key=key, preview=True):
+                with self._lock:
+                    self._requests.note_preview(key)
+                self._deliver(ChunkPreviewed(Rendered(key, *arrays)))
+            case messages.NoPreview(problem=problem, remedy=remedy):
+                self._deliver(PreviewUnusable(problem, remedy))
             case messages.Finished(key=key):
                 latents, audio = arrays
                 self._settle(key)
@@ -367,10 +380,14 @@ class EngineClient:
         pending = [message for kind, message in self._settings.items() if self._sent_settings.get(kind) != message]
         self._sent_settings = dict(self._settings)
         while self._asked and len(self._under_way) < channel.ahead:
-            chunks = self._requests.take(self._asked[0].batches)
-            if not chunks:
+            early = self._requests.take_previews(self._asked[0].previews)
+            chunks = () if early else self._requests.take(self._asked[0].batches)
+            if early:
+                pending.append(self._kernels.render(early, "only"))
+            elif chunks:
+                self._under_way.append({chunk.key for chunk in chunks})
+                pending.append(self._kernels.render(chunks, self._requests.previews_with(chunks)))
+            else:
                 break
             del self._asked[0]
-            self._under_way.append({chunk.key for chunk in chunks})
-            pending.append(self._kernels.render(chunks))
         return pending

@@ -23,6 +23,21 @@ class ChunkFinished:
 
 
 @dataclass(frozen=True)
+class ChunkPreviewed:
+    """A chunk was decoded quickly, until it is finished."""
+
+    preview: Rendered
+
+
+@dataclass(frozen=True)
+class PreviewUnusable:
+    """The preview of the codec is damaged; chunks are rendered without."""
+
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True)
 class ChunkFailed:
     key: str
     message: str
@@ -85,6 +100,8 @@ def failure(message: str) -> EngineError:
 Event = (
     ChunkStarted
     | ChunkFinished
+    | ChunkPreviewed
+    | PreviewUnusable
     | ChunkFailed
     | EngineUp
     | PrecisionResolved

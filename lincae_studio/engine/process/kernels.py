@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from lincae_studio.engine.planning.inserts import Kernel
 from lincae_studio.engine.planning.plan import Chunk
-from lincae_studio.engine.process.messages import Render
+from lincae_studio.engine.process.messages import PreviewMode, Render
 
 
 class SentKernels:
@@ -20,12 +20,13 @@ class SentKernels:
     def __init__(self) -> None:
         self._known: set[str] = set()
 
-    def render(self, chunks: Sequence[Chunk]) -> Render:
+    def render(self, chunks: Sequence[Chunk], previews: PreviewMode = "none") -> Render:
         """The message for these chunks, with what the process does not have yet."""
         kernels = {digest: kernel for chunk in chunks for digest, kernel in chunk.kernels.items()}
         new = tuple(kernel for digest, kernel in kernels.items() if digest not in self._known)
         self._known |= kernels.keys()
-        return Render(tuple(_with(chunk, lambda kernel: replace(kernel, weights=b"")) for chunk in chunks), new)
+        bare = tuple(_with(chunk, lambda kernel: replace(kernel, weights=b"")) for chunk in chunks)
+        return Render(bare, new, previews)
 
 
 class ReceivedKernels:

@@ -19,7 +19,7 @@ from lincae_studio.engine.planning.inserts import Kernel
 from lincae_studio.engine.planning.plan import Chunk, CodecRef
 
 #: Increased with every incompatible change; a process of another version is refused.
-PROTOCOL = 17
+PROTOCOL = 18
 
 
 #: How often the engine sends `Alive`, in seconds.
@@ -44,6 +44,10 @@ class Greeting(Struct, frozen=True):
     host: str = ""
 
 
+#: In `Render`.
+PreviewMode = Literal["none", "too", "only"]
+
+
 class Configure(Struct, frozen=True, tag=True):
     """Set how codecs compute; sent before the first request."""
 
@@ -60,10 +64,13 @@ class Render(Struct, frozen=True, tag=True):
     Attributes:
         chunks: with inserts without weights, which `kernels.py` adds.
         kernels: with their weights; those that the process has not been sent yet.
+        previews: whether previews of the chunks are sent, too, before they are decoded, or nothing else: then only of
+            those that need no encoding.
     """
 
     chunks: tuple[Chunk, ...]
     kernels: tuple[Kernel, ...] = ()
+    previews: PreviewMode = "none"
 
 
 class Attach(Struct, frozen=True, tag=True):
@@ -153,9 +160,11 @@ class Next(Struct, frozen=True, tag=True):
 
     Attributes:
         batches: how many chunks are best rendered at once, by the id of each codec for which this is more than one.
+        previews: how many previews may come first.
     """
 
     batches: dict[str, int]
+    previews: int = 0
 
 
 class Need(Struct, frozen=True, tag=True):
@@ -190,13 +199,17 @@ class Started(Struct, frozen=True, tag=True):
 
 
 class Finished(Struct, frozen=True, tag=True):
-    """A chunk is rendered: the shapes of its arrays, how long it took, and the slot of shared memory they are in."""
+    """A chunk is rendered: the shapes of its arrays, how long it took, and the slot of shared memory they are in.
+
+    `preview`: it is only its preview that is.
+    """
 
     key: str
     latents_shape: tuple[int, int, int]
     audio_shape: tuple[int, int]
     seconds: float
     slot: int | None = None
+    preview: bool = False
 
 
 class Failed(Struct, frozen=True, tag=True):
@@ -204,6 +217,13 @@ class Failed(Struct, frozen=True, tag=True):
 
     key: str
     message: str
+
+
+class NoPreview(Struct, frozen=True, tag=True):
+    """The preview of the codec cannot be used, and why; chunks are rendered without."""
+
+    problem: str
+    remedy: str
 
 
 class Dying(Struct, frozen=True, tag=True):
@@ -220,7 +240,9 @@ class Log(Struct, frozen=True, tag=True):
 
 
 ToEngine = Configure | Resolve | Render | Attach | Limits | Offer | Item | Compute | Ping | Quit
-FromEngine = Ready | Resolved | Next | Need | Computed | Pong | Alive | Started | Finished | Failed | Dying | Log
+FromEngine = (
+    Ready | Resolved | Next | Need | Computed | Pong | Alive | Started | Finished | Failed | NoPreview | Dying | Log
+)
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_engine = msgspec.msgpack.Decoder(ToEngine).decode

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
 from lincae_studio.engine.planning.plan import Chunk
+from lincae_studio.engine.process.messages import PreviewMode
 
 #: The purpose of a request: playback, an export, or analysis (latents of a track, measurements).
 Priority = Literal["live", "export", "analysis"]
@@ -20,6 +21,9 @@ Loop = tuple[int, int]
 
 #: Live chunks, or batches of them, taken in a row while requests of other priorities are pending.
 _LIVE_FOR_EACH_OTHER = 4
+
+#: The chunks from the playhead on of which there are previews: half a minute or more.
+_PREVIEWED_AHEAD = 32
 
 #: Up to this many chunks that are no longer requested may stay in the sorted list.
 _REMOVED_ALLOWED = 32
@@ -38,12 +42,17 @@ class Requests:
         playhead: the playback position, in timeline samples.
         loop: the loop that is played, or None.
         crashes: how many times the engine crashed while rendering a chunk, by key.
+        previews: whether the codec of live chunks has a preview.
     """
 
     def __init__(self) -> None:
         self.playhead = 0
         self.loop: Loop | None = None
         self.crashes: Counter[str] = Counter()
+        self.previews = False
+        #: Keys of the live chunks of which a preview was requested, and of those of which one has come.
+        self._preview_requested: set[str] = set()
+        self._previewed: set[str] = set()
         self._requested: dict[Priority, dict[str, Chunk]] = {priority: {} for priority in PRIORITIES}
         self._ordered: dict[Priority, list[Chunk] | None] = dict.fromkeys(PRIORITIES)
         #: Keys of the chunks that were sent and whose results have not come back.
@@ -55,6 +64,9 @@ class Requests:
         """Replace the requests of a priority, leaving out chunks during which the engine crashed too often."""
         self._requested[priority] = {chunk.key: chunk for chunk in chunks if self.crashes[chunk.key] < CRASHES_ALLOWED}
         self._ordered[priority] = None
+        if priority == "live":
+            for keys in (self._preview_requested, self._previewed):
+                keys.intersection_update(self._requested["live"])
 
     def remove(self, key: str) -> None:
         """Remove the requests for a chunk that is rendered, or failed."""
@@ -65,6 +77,26 @@ class Requests:
     def restart(self) -> None:
         """Start over with a new process, which has received nothing."""
         self._sent.clear()
+        self._preview_requested.clear()
+        self._previewed.clear()
+
+    def take_previews(self, limit: int) -> tuple[Chunk, ...]:
+        """Up to so many live chunks near the playhead of which no preview has been requested. Each is taken once."""
+        if not self.previews or limit <= 0:
+            return ()
+        near = itertools.islice(self.in_order("live"), _PREVIEWED_AHEAD)
+        taken = tuple(itertools.islice((one for one in near if one.key not in self._preview_requested), limit))
+        self._preview_requested.update(chunk.key for chunk in taken)
+        return taken
+
+    def previews_with(self, chunks: Sequence[Chunk]) -> PreviewMode:
+        """Whether chunks that were taken need previews, too: live ones of which none has come."""
+        keys = {chunk.key for chunk in chunks} & self._requested["live"].keys()
+        return "too" if self.previews and keys - self._previewed else "none"
+
+    def note_preview(self, key: str) -> None:
+        """Note that the preview of a chunk has come."""
+        self._previewed.add(key)
 
     def take(self, batches: Mapping[str, int]) -> tuple[Chunk, ...]:
         """The chunks to render next, as one batch; they are marked as sent. Empty if none are pending.

@@ -35,8 +35,9 @@ from lincae_studio.engine.process.packing import pack, unpack
 from lincae_studio.engine.process.shared_memory import SharedHandle, SharedWriter
 from lincae_studio.engine.process.supplies import SuppliedAudio, SuppliedLatents, Supplies
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
+from lincae_studio.engine.rendering.previewing import Previews
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
-from lincae_studio.errors import StudioError
+from lincae_studio.errors import CodecError, StudioError
 from lincae_studio.media.store import MediaStore
 
 _log = logging.getLogger(__name__)
@@ -67,8 +68,16 @@ class Pipe(Protocol):
 PutArrays = Callable[[Sequence[Array]], tuple[int | None, list[bytes]]]
 
 
-#: What the main thread does next: renders a batch, or a computation outside any session.
-_Work = tuple[Chunk, ...] | messages.Compute
+@dataclass(frozen=True)
+class _Batch:
+    """Chunks to render or to preview."""
+
+    chunks: tuple[Chunk, ...]
+    previews: messages.PreviewMode
+
+
+#: What the main thread does next: a batch, or a computation outside any session.
+_Work = _Batch | messages.Compute
 
 
 @dataclass(frozen=True)
@@ -162,6 +171,7 @@ class Engine:
             self._audio or StoreReader(MediaStore(cache_dir)),
             LatentCache(cache_dir),
             RenderCache(cache_dir),
+            previews=Previews(on_problem=self._report_preview),
         )
         #: The codecs of the chunks that are being rendered, by id and rate.
         self._refs: dict[tuple[str, int], CodecRef] = {}
@@ -177,7 +187,10 @@ class Engine:
                 continue
             if self._fast or self._parts.supplies is not None:
                 self._ask()
-            self._render(work)
+            if work.previews == "only":
+                self._preview(work.chunks)
+            else:
+                self._render(work.chunks, self._send_preview if work.previews == "too" else None)
 
     def _load(self, codec: str, rate: int) -> Codec:
         return self._parts.load(self._refs[codec, rate], self._computation)
@@ -200,7 +213,9 @@ class Engine:
         asks = 1 if self._parts.supplies is None else _FAR_ASKS
         while self._asked < asks:
             self._asked += 1
-            self._window.send(messages.Next(self._renderer.batches()))
+            # Elsewhere there are none: each would be sent over the link.
+            previews = self._renderer.previews.affordable if self._parts.supplies is None else 0
+            self._window.send(messages.Next(self._renderer.batches(), previews))
 
     def _take(self) -> _Work:
         """Wait for what to do next; memory is returned to the system when nothing comes for a while."""
@@ -222,17 +237,34 @@ class Engine:
     def _expect(self, work: _Work) -> None:
         """Put work into the line, and ask the window for the audio that its chunks need and that is not here."""
         self._next.append(work)
-        for chunk in () if isinstance(work, messages.Compute) else work:
+        for chunk in () if isinstance(work, messages.Compute) else work.chunks:
             self._refs[chunk.codec.id, chunk.codec.rate] = chunk.codec
             if self._audio is not None:
                 self._audio.expect(self._renderer.unencoded(chunk))
 
-    def _render(self, chunks: Sequence[Chunk]) -> None:
+    def _preview(self, chunks: Sequence[Chunk]) -> None:
+        """Send the previews of chunks that have one."""
+        for chunk in chunks:
+            try:
+                preview = self._renderer.preview(chunk)
+            except Exception as error:  # its turn to be rendered will come, and report it
+                _log.info("no preview of chunk %d: %s", chunk.index, error)
+                continue
+            if preview is not None:
+                self._send_preview(preview)
+
+    def _send_preview(self, preview: Rendered) -> None:
+        self._send(preview, 0.0, preview=True)
+
+    def _report_preview(self, error: CodecError) -> None:
+        self._window.send(messages.NoPreview(error.problem, error.remedy))
+
+    def _render(self, chunks: Sequence[Chunk], on_preview: Callable[[Rendered], None] | None = None) -> None:
         for chunk in chunks:
             self._window.send(messages.Started(chunk.key))
         started = time.perf_counter()
         try:
-            renders = self._renderer.render_many(chunks)
+            renders = self._renderer.render_many(chunks, on_preview)
         except Exception as error:  # the chunk fails, the engine continues
             if len(chunks) > 1:  # one of them is to blame
                 for chunk in chunks:
@@ -243,7 +275,7 @@ class Engine:
         seconds = (time.perf_counter() - started) / len(chunks)
         self._fast = seconds * len(chunks) < _ASK_AHEAD_S
         for rendered in renders:
-            self._finish(rendered, seconds)
+            self._send(rendered, seconds)
 
     def _computed(self, work: messages.Compute) -> messages.Computed:
         self._refs[work.codec.id, work.codec.rate] = work.codec
@@ -268,11 +300,11 @@ class Engine:
             _log.error("chunk %d failed", chunk.index, exc_info=error)
         self._window.send(messages.Failed(chunk.key, _reason(error)))
 
-    def _finish(self, rendered: Rendered, seconds: float) -> None:
+    def _send(self, rendered: Rendered, seconds: float, preview: bool = False) -> None:
         slot, data = self._parts.put((rendered.latents, rendered.audio))
         buses, dim, frames = rendered.latents.shape
         shapes = ((buses, dim, frames), (buses, rendered.audio.shape[1]))
-        message = messages.Finished(rendered.key, *shapes, seconds, slot)
+        message = messages.Finished(rendered.key, *shapes, seconds, slot, preview)
         self._window.send(message, *data)
 
     def _send_heartbeats(self) -> NoReturn:
@@ -305,7 +337,7 @@ class Engine:
                     # In a thread of its own: loading torch takes seconds, in which other messages arrive.
                     threading.Thread(target=self._resolve, name="engine-resolver", daemon=True).start()
                 case messages.Render() as batch:
-                    self._received.put(self._kernels.chunks(batch))
+                    self._received.put(_Batch(self._kernels.chunks(batch), batch.previews))
                 case messages.Compute():
                     self._received.put(message)
                 case messages.Limits(memory=memory, latents=latents, renders=renders, media=media):

@@ -128,6 +128,10 @@ class RenderCache(_OnDisk):
         found = self._disk.get_many(list(names))
         return (found[names[0]], found[names[1]]) if len(found) == len(names) else None
 
+    def has(self, key: str) -> bool:
+        """Whether a chunk is probably cached."""
+        return self._disk is not None and all(map(self._disk.has, _names(key)))
+
     def put(self, key: str, latents: Array, audio: Array) -> None:
         """Store a chunk."""
         if self._disk is not None:

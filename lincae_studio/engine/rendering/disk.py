@@ -39,6 +39,7 @@ _QUEUED_WRITES = 16
 #: How long nothing is written after another program has kept the database locked.
 _PAUSE_S = 60.0
 
+_EXISTS = "SELECT 1 FROM arrays WHERE key = ?"
 _SELECT = "SELECT shape, crc, data FROM arrays WHERE key = ?"
 
 # An ordinary rowid table: WITHOUT ROWID would put the large blobs into the B-tree that lookups traverse.
@@ -87,6 +88,13 @@ class DiskArrays:
         if found or damaged:
             self._writer.submit(_Write(used=tuple(found), damaged=tuple(damaged)))
         return found
+
+    def has(self, key: str) -> bool:
+        """Whether an array is stored; it may be damaged. Does not count as using it."""
+        try:
+            return self._reader is not None and self._reader.execute(_EXISTS, (key,)).fetchone() is not None
+        except sqlite3.Error:  # the next read reports it
+            return False
 
     def put_many(self, items: Mapping[str, Array]) -> None:
         if self._reader is not None:

@@ -36,6 +36,9 @@ _MAX_BYTES = 3 * 1024 * 1024 * 1024
 #: Chunks of a plan in passing that are rendered during playback: the one that is heard, and the next.
 _HEARD = 2
 
+#: Previews that are kept: of more chunks than the engine makes them ahead of the playhead.
+_MOST_PREVIEWS = 64
+
 #: How often a wait checks whether it was cancelled.
 _POLL_S = 0.1
 
@@ -48,6 +51,7 @@ class ChunkState(enum.IntEnum):
     RENDERING = 2
     RENDERED = 3
     FAILED = 4
+    PREVIEWED = 5
 
 
 class RenderStore:
@@ -62,6 +66,8 @@ class RenderStore:
         self._max_bytes = max_bytes
         self._playhead = 0
         self._renders: OrderedDict[str, Rendered] = OrderedDict()
+        #: What is heard of chunks of the current plan until they are rendered.
+        self._previews: OrderedDict[str, Rendered] = OrderedDict()
         self._failures: dict[str, str] = {}
         self._rendering: str | None = None
         self._current = self._lasting = Chunks((), 0)
@@ -96,6 +102,7 @@ class RenderStore:
                 return []
             if not self._passing or self._is_wanted(rendered.key):
                 self._renders[rendered.key] = rendered
+            self._previews.pop(rendered.key, None)
             self._failures.pop(rendered.key, None)
             self._rendering = None if self._rendering == rendered.key else self._rendering
             if self._awaited[rendered.key]:
@@ -103,6 +110,24 @@ class RenderStore:
             evicted = self._evict()
             self._changed.notify_all()
             return evicted
+
+    def put_preview(self, preview: Rendered) -> None:
+        """Store the preview of a chunk of the current plan that is not rendered; the oldest are dropped."""
+        with self._changed:
+            key = preview.key
+            if key in self._current.keys and key not in self._renders and key not in self._failures:
+                self._previews[key] = preview
+                while len(self._previews) > _MOST_PREVIEWS:
+                    self._previews.popitem(last=False)
+
+    def preview(self, key: str) -> Rendered | None:
+        """The preview of a chunk that is not rendered, if there is one. Does not take the lock."""
+        return self._previews.get(key)
+
+    def drop_previews(self) -> None:
+        """Drop all previews."""
+        with self._changed:
+            self._previews.clear()
 
     def _is_wanted(self, key: str) -> bool:
         """Whether the current plan, or the last lasting one, has a chunk with this key."""
@@ -123,6 +148,7 @@ class RenderStore:
         """Mark a chunk as failed."""
         with self._changed:
             self._failures[key] = message
+            self._previews.pop(key, None)
             self._rendering = None if self._rendering == key else self._rendering
             self._changed.notify_all()
 
@@ -144,6 +170,8 @@ class RenderStore:
                 self._lasting = self._current
             for key in current & self._renders.keys():
                 self._renders.move_to_end(key)
+            for key in self._previews.keys() - current:
+                del self._previews[key]
             if self._failures:  # those of older plans are forgotten: they are tried again if they come back
                 keys = current | self._awaited.keys()
                 self._failures = {key: reason for key, reason in self._failures.items() if key in keys}
@@ -162,6 +190,8 @@ class RenderStore:
             return ChunkState.RENDERED
         if chunk.key in self._failures:
             return ChunkState.FAILED
+        if chunk.key in self._previews:
+            return ChunkState.PREVIEWED
         return ChunkState.RENDERING if chunk.key == self._rendering else ChunkState.STALE
 
     def states(self, plan: Plan) -> dict[int, ChunkState]:
@@ -169,18 +199,28 @@ class RenderStore:
         chunks = plan.chunks
         states = dict.fromkeys((chunk.index for chunk in chunks.audible), ChunkState.STALE)
         with self._changed:
-            known = [key for stored in (self._renders, self._failures) for key in stored if key in chunks.keys]
+            known = [
+                key
+                for stored in (self._renders, self._failures, self._previews)
+                for key in stored
+                if key in chunks.keys
+            ]
             known += [self._rendering] if self._rendering is not None else []
         for key in known:
             for chunk in chunks.with_key(key):
                 states[chunk.index] = self.state(chunk)
         return states
 
-    def snapshot(self) -> dict[str, Rendered]:
-        """The renders of the current plan that are stored now, by key; those that arrive later are not included."""
+    def snapshot(self, previews: bool = False) -> dict[str, Rendered]:
+        """The renders of the current plan that are stored now, by key; those that arrive later are not included.
+
+        `previews`: with previews for chunks that are not rendered, as they are heard. Never for measurements.
+        """
         with self._changed:
             current = self._current.keys
-            return {key: rendered for key, rendered in self._renders.items() if key in current}
+            found = dict(self._previews) if previews else {}
+            found.update((key, rendered) for key, rendered in self._renders.items() if key in current)
+            return found
 
     def failure(self, key: str) -> str | None:
         """Why a chunk failed."""

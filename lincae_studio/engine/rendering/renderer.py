@@ -17,6 +17,7 @@ from lincae_studio.engine.planning.plan import Chunk, CodecRef
 from lincae_studio.engine.planning.sources import AudioReader, Source, read_source
 from lincae_studio.engine.rendering import operators
 from lincae_studio.engine.rendering.cache import LatentCache, LatentSource, RenderCache
+from lincae_studio.engine.rendering.previewing import Previews
 from lincae_studio.engine.rendering.sums import ChunkSums
 from lincae_studio.errors import CodecError, EngineError, MediaError, StudioError
 from lincae_studio.media.conformed import DamagedMediaError
@@ -111,6 +112,7 @@ class Renderer:
         load_codec: loads a codec by id, for sessions of a rate in Hz.
         renders: where chunks that took at least `keep_from_s` seconds to render are stored; None keeps none.
         sums: partial sums of chunks, reused when the same chunks are edited again.
+        previews: the quick decoders of slow codecs.
     """
 
     load_codec: Callable[[str, int], Codec]
@@ -119,6 +121,7 @@ class Renderer:
     renders: RenderCache | None = None
     keep_from_s: float = _KEEP_FROM_S
     sums: ChunkSums = field(default_factory=ChunkSums)
+    previews: Previews = field(default_factory=Previews)
     counters: Counters = field(default_factory=Counters)
     _codecs: dict[str, Codec] = field(default_factory=dict)
     _failures: dict[CodecRef, tuple[StudioError, float]] = field(default_factory=dict)
@@ -143,8 +146,28 @@ class Renderer:
         """
         return self.render_many([chunk])[0]
 
-    def render_many(self, chunks: Sequence[Chunk]) -> list[Rendered]:
+    def preview(self, chunk: Chunk) -> Rendered | None:
+        """The preview of a chunk whose latents are cached, unless its render is; None if there is none.
+
+        Raises:
+            StudioError: when the codec is unknown, or the latents are NaN or infinite.
+        """
+        if not chunk.audio or (self.renders is not None and self.renders.has(chunk.key)):
+            return None
+        codec = self.codec(chunk.codec)
+        if not self.previews.has(codec) or self._unencoded(chunk):
+            return None
+        mixed = self._total(chunk, codec.silence(chunk.grid.frames))
+        audio = self.previews.decode(codec, mixed)
+        return None if audio is None else Rendered(chunk.key, mixed, audio)
+
+    def render_many(
+        self, chunks: Sequence[Chunk], on_preview: Callable[[Rendered], None] | None = None
+    ) -> list[Rendered]:
         """Render chunks; those that have codec, grid and seed in common are decoded as one batch.
+
+        Args:
+            on_preview: called with the preview of each chunk that has to be decoded, before that, if there is one.
 
         Raises:
             StudioError: when the codec is unknown, an audio file is missing, or latents or audio are NaN or infinite;
@@ -157,7 +180,7 @@ class Renderer:
                 if found[chunk.key] is None:
                     batches.setdefault((chunk.codec, chunk.grid, chunk.seed), []).append(chunk)
             for batch in batches.values():
-                found.update(self._decode(batch))
+                found.update(self._decode(batch, on_preview))
         return [rendered for chunk in chunks if (rendered := found[chunk.key]) is not None]
 
     def set_limits(self, memory: int, latents: int, renders: int) -> None:
@@ -188,7 +211,7 @@ class Renderer:
         mixed = self._total(chunk, origin)
         return Rendered(chunk.key, mixed, np.zeros((len(mixed), 0), np.float32))
 
-    def _decode(self, chunks: Sequence[Chunk]) -> dict[str, Rendered]:
+    def _decode(self, chunks: Sequence[Chunk], on_preview: Callable[[Rendered], None] | None) -> dict[str, Rendered]:
         """Decode chunks of one codec, grid and seed as one batch."""
         first = chunks[0]
         codec = self.codec(first.codec)
@@ -196,7 +219,13 @@ class Renderer:
         origin = codec.silence(first.grid.frames)
         sums = [self._total(chunk, origin) for chunk in chunks]
         frames = [chunk.first_frame for chunk, buses in zip(chunks, sums, strict=True) for _ in buses]
+        for chunk, mixed in zip(chunks, sums, strict=True) if on_preview is not None else ():
+            quick = self.previews.decode(codec, mixed)
+            if on_preview is not None and quick is not None:
+                on_preview(Rendered(chunk.key, mixed, quick))
+        decoding = time.perf_counter()
         audio = codec.decode(np.concatenate(sums), first_frames=frames, seed=first.seed)
+        self.previews.note_decode(codec, (time.perf_counter() - decoding) / len(frames))
         self.counters.decodes += len(audio)
         rendered = {}
         row = 0
@@ -246,6 +275,10 @@ class Renderer:
         """The sources that must be read to render a chunk: neither its render nor their latents are cached."""
         if chunk.audio and self._stored(chunk.key) is not None:
             return []
+        return self._unencoded(chunk)
+
+    def _unencoded(self, chunk: Chunk) -> list[Source]:
+        """The sources of a chunk whose latents are not cached."""
         windows = {key: source for term in chunk.terms for key, source in term.windows.items()}
         found = self.cache.get_many(windows)
         return [source for key, source in windows.items() if key not in found]

@@ -15,37 +15,17 @@ from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
 from lincae_studio.codecs.computation import AUTO
 from lincae_studio.codecs.lincae.pretrained import save_own
-from lincae_studio.codecs.linear.config import LinearConfig, decoder_shapes
+from lincae_studio.codecs.linear.config import LinearConfig
 from lincae_studio.codecs.linear.decoder import Decoder
 from lincae_studio.codecs.linear.folder import WEIGHTS_NAME
-from lincae_studio.codecs.linear.preview import Preview, PreviewConfig, folder_of, install, load_preview, save_preview
+from lincae_studio.codecs.linear.preview import Preview, PreviewConfig, folder_of, install, load_preview
 from lincae_studio.codecs.linear.transform import basis
 from lincae_studio.codecs.mdct import MDCT_4X, load_mdct_4x
 from lincae_studio.codecs.resampled import at_rate
 from lincae_studio.errors import CodecError
 from tests.codecs.lincae.models import small_model
-from tests.codecs.linear.models import random_weights, save
+from tests.codecs.linear.models import install_preview_for, preview_config, save, save_preview_for
 from tests.helpers import noise
-
-
-def config_for(info: CodecInfo, bins: int, **sizes: int) -> PreviewConfig:
-    model = LinearConfig(
-        sample_rate=info.sample_rate, hop=info.hop, exact=0, sketched=info.dim,
-        **{"width": 16, "blocks": 1, "kernel": 3, "pairs": 8, "level_frames": 5, **sizes},
-    )  # fmt: skip
-    return PreviewConfig(space=info.latent_space, window_extra=info.window_extra, bins=bins, model=model)
-
-
-def weights_for(config: PreviewConfig, seed: int = 0) -> dict[str, Array]:
-    weights = random_weights(config.model, seed)
-    return {name: weights[name] for name in decoder_shapes(config.model)}
-
-
-def save_for(info: CodecInfo, folder: Path, bins: int = 64) -> Path:
-    folder.mkdir(exist_ok=True)
-    config = config_for(info, bins)
-    save_preview(folder, config, weights_for(config))
-    return folder
 
 
 @pytest.fixture
@@ -62,7 +42,7 @@ def latents_of(codec: Codec, frames: int = 6) -> Array:
 
 @pytest.mark.parametrize("gain", [-1.0, 0.3, 1e6])
 def test_it_scales_with_the_latents_about_the_origin(codec: Codec, tmp_path: Path, gain: float) -> None:
-    preview = load_preview(codec, save_for(codec.info, tmp_path / "preview"))
+    preview = load_preview(codec, save_preview_for(codec.info, tmp_path / "preview"))
     latents, origin = latents_of(codec), codec.silence(6)
     assert origin.any()
     plain = preview.decode(latents)
@@ -114,7 +94,7 @@ class Stretched:
 
 def test_an_installed_preview_belongs_to_the_weights_that_it_was_trained_for(codec: Codec, tmp_path: Path) -> None:
     assert registry.preview_of(codec) is None
-    folder = save_for(codec.info, tmp_path / "preview")
+    folder = save_preview_for(codec.info, tmp_path / "preview")
     assert install(folder) == folder_of(codec.info)
     assert registry.has_preview(codec.info)
     found = registry.preview_of(codec)
@@ -124,17 +104,17 @@ def test_an_installed_preview_belongs_to_the_weights_that_it_was_trained_for(cod
     other = replace(codec.info, space="other weights")
     assert not registry.has_preview(other)
     with pytest.raises(CodecError, match="not one of"):
-        Preview.of(Stretched(codec, other), config_for(codec.info, 64), {})
+        Preview.of(Stretched(codec, other), preview_config(codec.info, 64), {})
 
 
 def test_quick_codecs_use_none(tmp_path: Path) -> None:
     info = save(tmp_path / "linear").info("linear", AUTO)
-    install(save_for(info, tmp_path / "preview"))
+    install_preview_for(info, tmp_path / "preview")
     assert not registry.has_preview(info)
 
 
 def test_at_another_rate_the_preview_is_resampled_like_the_codec(codec: Codec, tmp_path: Path) -> None:
-    install(save_for(codec.info, tmp_path / "preview"))
+    install_preview_for(codec.info, tmp_path / "preview")
     other = at_rate(codec, 48_000)
     found = registry.preview_of(other)
     assert found is not None
@@ -176,14 +156,14 @@ def changed(**options: object) -> Callable[[Path], None]:
 def test_a_damaged_preview_is_refused(
     codec: Codec, tmp_path: Path, damage: Callable[[Path], None], problem: str
 ) -> None:
-    install(save_for(codec.info, tmp_path / "preview"))
+    install_preview_for(codec.info, tmp_path / "preview")
     damage(folder_of(codec.info))
     with pytest.raises(CodecError, match=problem):
         registry.preview_of(codec)
 
 
 def test_sizes_of_a_stranger_are_limited(codec: Codec) -> None:
-    plain = msgspec.to_builtins(config_for(codec.info, 64))
+    plain = msgspec.to_builtins(preview_config(codec.info, 64))
     plain["model"]["exact"] = 1
     with pytest.raises(msgspec.ValidationError, match="exact"):
         msgspec.convert(plain, PreviewConfig)

@@ -205,3 +205,28 @@ def test_a_chunk_during_which_the_engine_crashed_too_often_is_not_requested(
     requests.crashes[waiting[0].key] = CRASHES_ALLOWED
     requests.replace(waiting[:2], "live")
     assert take_all(requests) == [1]
+
+
+def test_a_preview_of_each_chunk_near_the_playhead_is_requested_once(requests: Requests, waiting: list[Chunk]) -> None:
+    requests.playhead = 4 * STEP
+    requests.replace(waiting[:8], "live")
+    assert requests.take_previews(8) == (), "the codec has none"
+    requests.previews = True
+    assert requests.take_previews(0) == ()
+    assert [chunk.index for chunk in requests.take_previews(3)] == [4, 5, 6]
+    assert [chunk.index for chunk in requests.take_previews(8)] == [7, 3, 2, 1, 0]
+    assert requests.take_previews(8) == ()
+    requests.replace(waiting[:7], "live")
+    requests.replace(waiting[:8], "live")
+    assert [chunk.index for chunk in requests.take_previews(8)] == [7], "it was not requested in between"
+    requests.restart()
+    assert len(requests.take_previews(8)) == 8
+
+
+def test_a_chunk_is_rendered_with_its_preview_unless_that_has_come(requests: Requests, waiting: list[Chunk]) -> None:
+    requests.previews = True
+    requests.replace(waiting[:2], "live")
+    requests.replace(waiting[2:3], "export")
+    requests.note_preview(waiting[0].key)
+    assert [requests.previews_with([chunk]) for chunk in waiting[:3]] == ["none", "too", "none"]
+    assert requests.previews_with(waiting[:2]) == "too"

@@ -354,3 +354,48 @@ def test_the_reader_gives_zeros_outside_the_mix(plan: Plan) -> None:
     assert not reader.read(-100, 100).any()
     assert not reader.read(60_000, 1000).any()
     assert reader.read(-50, 100)[:, 50:].any()
+
+
+def test_a_preview_is_heard_until_its_chunk_is_rendered_and_nothing_else(
+    plan: Plan, renders: dict[str, Rendered]
+) -> None:
+    store = RenderStore()
+    store.set_current(plan)
+    chunk, other = plan.audible[:2]
+    preview = Rendered(chunk.key, renders[chunk.key].latents, 2.0 * renders[chunk.key].audio)
+    store.set_rendering(chunk.key)
+    store.put_preview(preview)
+    assert store.state(chunk) is store.states(plan)[chunk.index] is ChunkState.PREVIEWED
+    assert store.preview(chunk.key) is preview
+    assert store.get(chunk.key) is None
+    assert store.snapshot() == {}
+    assert store.snapshot(previews=True) == {chunk.key: preview}
+    assert chunk in store.missing(plan)
+    cancel = CancelToken()
+    with pytest.raises(Cancelled):
+        store.wait_for(chunk, cancel, cancel.cancel)
+
+    store.put(renders[chunk.key])
+    assert store.state(chunk) is ChunkState.RENDERED
+    store.put_preview(preview)
+    assert store.preview(chunk.key) is None, "it came too late"
+    assert store.snapshot(previews=True) == store.snapshot()
+
+    store.put_preview(Rendered(other.key, preview.latents, preview.audio))
+    store.set_failed(other.key, "no such media")
+    assert store.state(other) is ChunkState.FAILED
+    assert store.preview(other.key) is None
+
+
+def test_previews_end_with_the_plan_that_they_are_of(plan: Plan) -> None:
+    store = RenderStore()
+    store.set_current(plan)
+    chunk = plan.audible[0]
+    store.put_preview(tiny(chunk.key))
+    store.set_current(plan_of(session_of(MEDIA), "mdct-2x", GRID))
+    store.put_preview(tiny(chunk.key))
+    store.set_current(plan)
+    assert store.state(chunk) is ChunkState.STALE
+    store.put_preview(tiny(chunk.key))
+    store.drop_previews()
+    assert store.state(chunk) is ChunkState.STALE

@@ -30,7 +30,7 @@ class Recorder(EngineClient):
         self.requested: list[Chunk] = []
         self._stop = cancel
 
-    def request(self, chunks: Iterable[Chunk], priority: Priority = "live") -> None:
+    def request(self, chunks: Iterable[Chunk], priority: Priority = "live", previews: bool = False) -> None:
         assert priority == "export"
         self.requested = list(chunks)
         self._stop.cancel()
