@@ -159,6 +159,13 @@ PREFERENCES: tuple[Preference, ...] = (
         zero="codec default",
     ),
     Preference(
+        "previews",
+        "Engine",
+        "Play pre&views",
+        "Until a chunk is rendered, play a quick decoding of it instead of the dry mix, with codecs for which a "
+        "preview is installed.",
+    ),
+    Preference(
         "device",
         "Engine",
         "&Device",

@@ -87,6 +87,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
         autosave_minutes: interval at which the whole session is written for recovery; 0 for never. Every edit is
             written to the journal in any case.
         sample_rate, codec, seed, chunk_frames, overlap_frames: defaults of new sessions.
+        previews: whether chunks of codecs with a preview are heard as previews until they are rendered.
         device, precision: for neural codecs.
         engine_host: the machine that renders; "" for this one. `engine_program`, `ssh_command`: the commands that start
             the engine there, and connect to it.
@@ -122,6 +123,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     chunk_frames: Annotated[int, Meta(ge=0, le=4096)] = 0
     overlap_frames: Annotated[int, Meta(ge=0, le=4096)] = 0
+    previews: bool = True
     device: Device = "auto"
     precision: Precision = "auto"
     engine_host: HostName = ""

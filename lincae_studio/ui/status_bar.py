@@ -87,6 +87,8 @@ class StatusLabels(QObject):
     def _show_progress(self) -> None:
         done, total = self._rendering.progress()
         text = f"{done}/{total} chunks rendered" if total else "nothing to render"
+        if previews := self._rendering.states.previewed:
+            text += f", {count_of(previews, 'preview')}"
         if self._rendering.planning:
             text = "planning the mix…"
         self.render.setText("loading audio…" if self._rendering.loading else text)

@@ -77,6 +77,7 @@ class Colors:
     state_stale: str
     state_rendering: str
     state_failed: str
+    state_previewed: str
     meter: str
     meter_ground: str
     meter_high: str
@@ -145,6 +146,7 @@ DARK = Colors(
     state_stale="#c9b458",
     state_rendering="#e0a458",
     state_failed="#e5686b",
+    state_previewed="#5fa8dc",
     meter="#4caf7a",
     meter_ground="#15181c",
     meter_high="#c9b458",
@@ -194,6 +196,7 @@ LIGHT = Colors(
     state_stale="#8f7a12",
     state_rendering="#b86a10",
     state_failed="#c0322b",
+    state_previewed="#1f6fae",
     meter="#167a46",
     meter_ground="#cdd3db",
     meter_high="#7a660a",
@@ -240,6 +243,7 @@ CONTRAST = replace(
     state_stale="#ffe75f",
     state_rendering="#ffb35f",
     state_failed="#ff8f8f",
+    state_previewed="#7fc8ff",
     meter="#5fe09a",
     meter_ground="#000000",
     meter_high="#ffe75f",

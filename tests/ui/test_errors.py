@@ -162,7 +162,7 @@ def test_playback_that_fails_stops_and_says_why(
 ) -> None:
     wait_rendered(qtbot, song)
     with monkeypatch.context() as patch:
-        patch.setattr(song.rendering, "reader", lambda _monitor: BrokenMix())
+        patch.setattr(song.rendering, "reader", lambda _monitor, previews: BrokenMix())
         song.actions_by_id["play"].trigger()
     qtbot.waitUntil(lambda: song.messages.text.text() == "Playback stopped: the disk is gone", timeout=LIMIT_MS)
     assert not song.player.playing

@@ -97,16 +97,7 @@ def failure(message: str) -> EngineError:
     )
 
 
-Event = (
-    ChunkStarted
-    | ChunkFinished
-    | ChunkPreviewed
-    | PreviewUnusable
-    | ChunkFailed
-    | EngineUp
-    | PrecisionResolved
-    | Computed
-    | EngineDown
-    | EngineUnusable
-    | LinkMeasured
-)
+#: The events of chunks.
+OfChunk = ChunkStarted | ChunkFinished | ChunkPreviewed | ChunkFailed
+
+Event = OfChunk | PreviewUnusable | EngineUp | PrecisionResolved | Computed | EngineDown | EngineUnusable | LinkMeasured

@@ -294,7 +294,7 @@ class Transport(QObject):
         return (loop.start, loop.end) if loop is not None and loop.on else None
 
     def _take_source(self) -> None:
-        source = self._rendering.reader(self.monitor)
+        source = self._rendering.reader(self.monitor, previews=True)
         self.player.set_source(source if self._until is None else UpTo(source, self._until))
 
     def _on_tick(self) -> None:

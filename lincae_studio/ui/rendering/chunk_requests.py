@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Sequence
 
+from lincae_studio.codecs import registry
 from lincae_studio.engine.planning.plan import Chunk, Plan
 from lincae_studio.engine.process.client import EngineClient
 from lincae_studio.engine.rendering.render_store import RenderStore
@@ -25,13 +26,16 @@ class ChunkRequests:
     def __init__(self, client: EngineClient, store: RenderStore) -> None:
         self._client = client
         self._store = store
+        #: Whether previews are requested for codecs that have one.
+        self.previews = True
         #: The chunks that each view or job analyses and has not received yet, by key.
         self._analysed: dict[object, dict[str, Chunk]] = {}
         self._lock = threading.Lock()
 
     def render_mix(self, plan: Plan) -> None:
         """Request the missing chunks of a plan, replacing the requests for the previous one."""
-        self._client.request(self._store.missing(plan))
+        previews = self.previews and registry.has_preview(plan.codec)
+        self._client.request(self._store.missing(plan), previews=previews)
 
     def provide(self, plan: Plan, chunk: Chunk, cancel: CancelToken) -> Rendered:
         """For exports, in their thread: wait for a chunk, requesting it and the next ones if they are missing."""

@@ -31,6 +31,11 @@ class ChunkStates:
         """The number of rendered chunks."""
         return int(np.count_nonzero(self.states == ChunkState.RENDERED))
 
+    @property
+    def previewed(self) -> int:
+        """The number of chunks that have a preview only."""
+        return int(np.count_nonzero(self.states == ChunkState.PREVIEWED))
+
     def set(self, index: int, state: ChunkState) -> bool:
         """Set the state of an audible chunk. False if it had that state."""
         place = np.searchsorted(self.indices, index)

@@ -44,6 +44,10 @@ class EngineSettings(QObject):
                 int(chosen.sent_media_gb * _GB),
             )
         )
+        if chosen.previews != self._rendering.requests.previews:
+            self._rendering.requests.previews = chosen.previews
+            self._rendering.store.drop_previews()
+            self._rendering.refresh()
         if chosen.render_memory_mb != self._render_memory_mb:
             self._render_memory_mb = chosen.render_memory_mb
             self._rendering.store.set_limit(chosen.render_memory_mb * _MB)

@@ -74,16 +74,16 @@ class ChunkPeaks:
         self._shown = {index: ("", first, last) for index, (_, first, last) in self._shown.items()}
         self.current[:] = False
 
-    def put(self, plan: Plan, chunk: Chunk, pairs: Audio) -> None:
-        """Set the level-0 pairs `(blocks, 2)` of a chunk."""
+    def put(self, plan: Plan, chunk: Chunk, pairs: Audio, current: bool = True) -> None:
+        """Set the level-0 pairs `(blocks, 2)` of a chunk; those of a preview are not its current ones."""
         first = own_samples(plan, chunk.index)[0] // BLOCK
         last = first + len(pairs)
         before = self._shown.get(chunk.index)
         if before is not None and before[2] > last:
             self.pyramid.clear(last, before[2])
         self.pyramid.update(first, pairs)
-        self._shown[chunk.index] = chunk.key, first, last
-        self.current[np.searchsorted(self._indices, chunk.index)] = True
+        self._shown[chunk.index] = chunk.key if current else "", first, last
+        self.current[np.searchsorted(self._indices, chunk.index)] = current
         self.updates += 1
 
     def _clear(self, index: int) -> None:
@@ -102,7 +102,7 @@ class ChunkPeaks:
 
 
 class MixPeaks(ChunkPeaks):
-    """Peaks of the rendered mix; stale chunks keep their last peaks until they are rendered again."""
+    """Peaks of the rendered mix and of previews; stale chunks keep their last peaks until there are others."""
 
     def __init__(self, rendering: Rendering) -> None:
         super().__init__(rendering.plan)
@@ -123,17 +123,20 @@ class MixPeaks(ChunkPeaks):
         return bool(self._todo)
 
     def follow_chunk(self, index: int) -> None:
-        """Update a chunk's peaks if it was rendered."""
+        """Update a chunk's peaks if it was rendered, or previewed."""
         chunk = self._rendering.plan.chunks.get(index)
         if chunk is not None:
             self._follow(chunk)
 
     def _follow(self, chunk: Chunk) -> None:
-        if self.shows(chunk) or (rendered := self._rendering.store.get(chunk.key)) is None:
+        store = self._rendering.store
+        rendered = store.get(chunk.key)
+        heard = rendered or store.preview(chunk.key)
+        if self.shows(chunk) or heard is None:
             return
         plan = self._rendering.plan
-        own = window_slice(plan, rendered.audio, chunk.index, *own_samples(plan, chunk.index))
-        self.put(plan, chunk, block_peaks(own.T))
+        own = window_slice(plan, heard.audio, chunk.index, *own_samples(plan, chunk.index))
+        self.put(plan, chunk, block_peaks(own.T), current=rendered is not None)
 
 
 class DryPeaks(QObject):

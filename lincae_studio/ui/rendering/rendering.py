@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from lincae_studio.codecs import library, registry
+from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.defaults import DEFAULT_CODEC
@@ -26,12 +25,13 @@ from lincae_studio.engine.process.requests import Loop
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.render_store import ChunkState, MixReader, Monitor, RenderStore
 from lincae_studio.engine.rendering.renderer import Rendered, StoreReader
-from lincae_studio.errors import CodecError, EngineError, StudioError
+from lincae_studio.errors import StudioError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Media, Session
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.chunk_requests import ChunkRequests
 from lincae_studio.ui.rendering.chunk_states import ChunkStates, Looks
+from lincae_studio.ui.rendering.codec_problems import chunks_failed, missing_codec, preview_unusable
 from lincae_studio.ui.rendering.decode_time import DecodeTime
 from lincae_studio.ui.rendering.engine_status import EngineStatus
 from lincae_studio.ui.rendering.export_warnings import export_warnings
@@ -212,12 +212,15 @@ class Rendering(QObject):
         lacking = self.offline - self._planning.making  # exports wait for what is being made
         return export_warnings(session, codec, lacking, self._loading, self._bundled, self._media, dry)
 
-    def reader(self, monitor: Monitor = "auto") -> MixReader:
-        """A reader of the mix that playback plays in a monitor mode: the current plan with its current renders.
+    def reader(self, monitor: Monitor = "auto", previews: bool = False) -> MixReader:
+        """A reader of the mix in a monitor mode: the current plan with its current renders.
 
         It is a snapshot: when a render arrives, the player gets a new reader and crossfades to it.
+
+        `previews`: read them where there is no render, as playback does. Without, for measurements: the dry mix.
         """
-        return MixReader(self.plan, self.dry, self.store.snapshot().get, monitor)
+        previews = previews and monitor != "difference"
+        return MixReader(self.plan, self.dry, self.store.snapshot(previews).get, monitor)
 
     def track_peaks(self, start: int, count: int) -> dict[int, tuple[float, ...]]:
         """Peaks of each audible track in `count` samples from `start` on, dry and post-fader, by track id."""
@@ -335,15 +338,7 @@ class Rendering(QObject):
             found = registry.for_session(codec, self.computation, session.rate)
         except StudioError as error:
             fallback = registry.for_session(DEFAULT_CODEC, rate=session.rate)
-            if codec not in self._reported:
-                self._reported.add(codec)
-                # The remedy in the error is for the command line.
-                missing = registry.download(codec) is not None and codec not in registry.ids()
-                advice = (
-                    "Download it in Session > Codec" if missing else "Import it, or choose another, in Session > Codec"
-                )
-                remedy = f"{fallback.title} is used for now; the project keeps its codec. {advice}"
-                self.problem.emit(CodecError(error.problem, remedy))
+            self._report(codec, missing_codec(codec, error, fallback))
             return fallback
         self._reported.discard(codec)
         return found
@@ -369,6 +364,8 @@ class Rendering(QObject):
                 self.requests.settle(rendered.key)
                 if evicted := self.store.put(rendered):
                     self._event.emit(evicted)
+            case engine.ChunkPreviewed(preview=preview):
+                self.store.put_preview(preview)
             case engine.ChunkFailed(key=key, message=message):
                 self.requests.settle(key)
                 self.store.set_failed(key, message)
@@ -378,7 +375,7 @@ class Rendering(QObject):
 
     def _on_event_received(self, event: engine.Event | list[str]) -> None:
         """Handle an event: what concerns chunks in spare time, but soon if it is heard."""
-        if isinstance(event, engine.ChunkStarted | engine.ChunkFinished | engine.ChunkFailed | list):
+        if isinstance(event, engine.OfChunk | list):
             self._events.append(event)
             self.spare_time.add(self._take_event, patient=not self.store.playing)
         else:
@@ -406,20 +403,29 @@ class Rendering(QObject):
                 if is_probe(key):
                     self.probe_rendered.emit(rendered)
                 self._announce(key)
+            case engine.ChunkPreviewed(preview=preview):
+                self._announce(preview.key)
+            case engine.PreviewUnusable(problem=problem):
+                self._report(problem, preview_unusable(event))
             case engine.ChunkFailed(key=key, message=message):
                 self._announce(key)
                 self._media.close_discarded()
                 if self._repairing:  # the reason; the chunk is requested again afterwards
                     _log.warning("%s", message)
-                elif message not in self._reported:
-                    self._reported.add(message)
-                    self.problem.emit(self._failure(message))
+                else:
+                    self._report(message, chunks_failed(self.plan.codec.id, message))
             case engine.PrecisionResolved(computation=computation):
                 if computation.requested == self.computation:
                     self.computation, self._not_possible = computation, computation.arithmetic is None
                     self.refresh()
             case engine.EngineDown() if self._current_key is not None:
                 self._announce(self._current_key)  # no longer being rendered
+
+    def _report(self, reason: str, error: StudioError) -> None:
+        """Show an error, unless it was shown for the same reason."""
+        if reason not in self._reported:
+            self._reported.add(reason)
+            self.problem.emit(error)
 
     def _note_damage(self, digest: str) -> None:
         """Any thread: read the audio as silence from now on, and let the main thread deal with it."""
@@ -431,14 +437,6 @@ class Rendering(QObject):
     def _on_damage_noted(self) -> None:
         self.refresh()
         self.media_damaged.emit()
-
-    def _failure(self, message: str) -> EngineError:
-        """The error for failed chunks; the cause may be damaged weights, which only the engine reads."""
-        error = engine.failure(message)
-        codec = self.plan.codec.id
-        if os.sep not in codec and codec not in library.installed():
-            return error  # built in
-        return EngineError(error.problem, f"{error.remedy}, or choose another codec in Session > Codec")
 
     def indices(self, key: str) -> Sequence[int]:
         """The indices of the chunks of `plan` with this key."""

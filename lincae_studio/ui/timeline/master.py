@@ -36,7 +36,7 @@ _STATE_PX = 3
 class MasterLane(TimeCanvas):
     """Rendered chunks in colour over the dry mix, so that what the codec removes shows in grey behind it.
 
-    Other chunks show the dry mix only, as they are heard.
+    Previews look the same, but are underlined. Other chunks show the dry mix only, as they are heard.
 
     Signals:
         seek: the sample that was clicked.
@@ -157,6 +157,7 @@ class MasterLane(TimeCanvas):
         of_state: dict[int, str] = {
             ChunkState.STALE: colors.state_stale,
             ChunkState.RENDERING: colors.state_rendering,
+            ChunkState.PREVIEWED: colors.state_previewed,
             ChunkState.FAILED: colors.state_failed,
         }
         begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
@@ -167,8 +168,11 @@ class MasterLane(TimeCanvas):
                 painter.fillRect(line, QColor(of_state[state]))
 
     def _runs(self, area: QRect) -> list[tuple[int, int, bool, bool]]:
-        """Runs of chunks drawn alike, as (first, last, rendered, dry peaks known), so that each run is one image."""
-        looks = (self._rendering.states.states == ChunkState.RENDERED) + np.uint8(2) * self.dry.peaks.current
+        """Runs of chunks drawn alike, as (first, last, decoded, dry peaks known), so that each run is one image."""
+        states = self._rendering.states.states
+        looks = ((states == ChunkState.RENDERED) | (states == ChunkState.PREVIEWED)) + np.uint8(
+            2
+        ) * self.dry.peaks.current
         runs = self._rendering.runs(
             *self.axis.start_and_end(area.left(), area.right() + 1), together=self._together, looks=looks
         )
@@ -185,7 +189,7 @@ class MasterLane(TimeCanvas):
             return self.peaks.pyramid.columns(start, samples_per_column, count)
         begin = max(0, int(start))
         end = min(self._rendering.plan.length, int(start + count * samples_per_column) + 2)
-        audio = self._rendering.reader().read(begin, end - begin)
+        audio = self._rendering.reader(previews=True).read(begin, end - begin)
         return sample_columns(audio.T, start - begin, samples_per_column, count)
 
     def _spread_columns(self, start: float, samples_per_column: float, count: int) -> Audio:

@@ -73,7 +73,7 @@ class Metering(QObject):
             count = position - start
         else:
             start, count = max(0, position - longest // 4), min(position, longest // 4)
-        mix = self._rendering.reader(self._transport.monitor).read(start, count)
+        mix = self._rendering.reader(self._transport.monitor, previews=True).read(start, count)
         self._mix.update_levels(np.abs(mix).max(axis=1).tolist() if count else (0.0,), now)
         tracks = self._rendering.track_peaks(start, count)
         if count:

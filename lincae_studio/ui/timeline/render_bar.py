@@ -20,6 +20,7 @@ _PATTERNS = {
     ChunkState.STALE: Qt.BrushStyle.BDiagPattern,
     ChunkState.RENDERING: Qt.BrushStyle.Dense3Pattern,
     ChunkState.FAILED: Qt.BrushStyle.DiagCrossPattern,
+    ChunkState.PREVIEWED: Qt.BrushStyle.VerPattern,
 }
 
 #: Cells narrower than this are drawn without a gap between them.
@@ -31,14 +32,20 @@ _TEXT = {
     ChunkState.STALE: "waiting to be rendered",
     ChunkState.RENDERING: "rendering",
     ChunkState.FAILED: "failed",
+    ChunkState.PREVIEWED: "preview, waiting to be rendered",
 }
 
-#: What is heard of rendered chunks, and of other chunks, by monitor mode.
-_HEARD: dict[Monitor, tuple[str, str]] = {
-    "auto": ("the latent mix is heard", "the dry mix is heard"),
-    "latent": ("the latent mix is heard", "nothing is heard"),
-    "dry": ("the dry mix is heard", "the dry mix is heard"),
-    "difference": ("the difference is heard", "nothing is heard"),
+_LATENT, _DRY, _DIFFERENCE, _NOTHING = (
+    f"{what} is heard" for what in ("the latent mix", "the dry mix", "the difference", "nothing")
+)
+_PREVIEW = "a quick decoding of the latent mix is heard"
+
+#: What is heard of rendered chunks, of previews, and of other chunks, by monitor mode.
+_HEARD: dict[Monitor, tuple[str, str, str]] = {
+    "auto": (_LATENT, _PREVIEW, _DRY),
+    "latent": (_LATENT, _PREVIEW, _NOTHING),
+    "dry": (_DRY, _DRY, _DRY),
+    "difference": (_DIFFERENCE, _NOTHING, _NOTHING),
 }
 
 
@@ -50,6 +57,7 @@ def _brushes(state: ChunkState, colors: theme.Colors) -> tuple[QBrush, QBrush]:
         ChunkState.STALE: colors.state_stale,
         ChunkState.RENDERING: colors.state_rendering,
         ChunkState.FAILED: colors.state_failed,
+        ChunkState.PREVIEWED: colors.state_previewed,
     }
     color = QColor(shown[state])
     ground = QColor(colors.window) if color.lightness() < 128 else color.darker(260)
@@ -100,7 +108,8 @@ class RenderBar(TimeCanvas):
             return ""
         state = self._rendering.state(index)
         chunk = plan.chunks[index]
-        heard = _HEARD[self._monitor][0 if state is ChunkState.RENDERED else 1]
+        rendered, previewed, other = _HEARD[self._monitor]
+        heard = {ChunkState.RENDERED: rendered, ChunkState.PREVIEWED: previewed}.get(state, other)
         words = _TEXT[state] if state is ChunkState.SILENT else f"{_TEXT[state]}: {heard}"
         reason = self._rendering.store.failure(chunk.key) if chunk else None
         return f"Chunk {index}: {words}" + (f"\n{in_tip(reason)}" if reason else "")

@@ -185,7 +185,8 @@ class SpectrogramSource(ChunkSource):
         first, last = self._seen
         step = plan.grid.step_samples
         states = self._rendering.runs(max(0, first - 1) * step, (last + 2) * step, merged=False)
-        waits = {index for index, _, state in states if state in (ChunkState.STALE, ChunkState.RENDERING)}
+        waiting = (ChunkState.STALE, ChunkState.RENDERING, ChunkState.PREVIEWED)
+        waits = {index for index, _, state in states if state in waiting}
         tasks: dict[str, _Task] = {}
         self._index_of.clear()
         reader = self._rendering.reader()

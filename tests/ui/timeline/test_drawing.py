@@ -258,6 +258,7 @@ def test_what_carries_meaning_can_be_seen(name: str) -> None:
     c = THEMES[name]
     seen = [(color, c.lane) for color in (c.playhead, c.envelope, c.outline, c.accent, c.error, c.mix_wave, c.marker)]
     seen += [(c.state_rendered, c.window), (c.state_rendering, c.window), (c.state_failed, c.window)]
+    seen += [(c.state_previewed, c.window)]
     seen += [(c.state_stale, c.window), (c.mix_wave_stale, c.lane), (c.handle, c.panel), (c.meter, c.meter_ground)]
     for track in TRACK_COLORS:
         body = c.clip_body(QColor(track)).name()
