@@ -452,10 +452,11 @@ def test_the_identity_holds_from_which_size_on_convolutions_are_computed_by_tile
         return registry.info("mine", Computation("cpu", "auto", arithmetic, "cpu", tiles, kernels))
 
     infos = [info("fp32", 0), info("fp32", 64), info("fp32", 128), info("bf16", 0), info("fp32", 64, True)]
-    assert len({info.identity for info in infos}) == 5
+    infos.append(info("bf16", 0, True))
+    assert len({info.identity for info in infos}) == 6
     assert len({info.latent_identity for info in infos}) == 1, "they round less than the 16 bits of a bundle do"
     assert info("bf16", 64).identity == info("bf16", 0).identity, "its decoder uses none"
-    assert info("bf16", 64, True).identity == info("bf16", 0).identity
+    assert info("bf16", 64, True).identity == info("bf16", 0, True).identity
     assert info("fp32", 0, True).identity == info("fp32", 0).identity
     assert info("fp32", 64).arithmetic.startswith("fp32 on cpu by tiles")
     assert info("fp32", 64, True).arithmetic.startswith("fp32 on cpu by compiled tiles")

@@ -13,7 +13,7 @@ from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import CodecError
 from lincae_studio.session.model import DEFAULT_RATE
 
-BUILT_IN = ["mdct-1x", "mdct-2x", "mdct-4x"]
+BUILT_IN = {"mdct-1x": 1.0, "mdct-2x": 2.0, "mdct-4x": 4.0, "linear-8x": 8.0, "linear-15x": 1024 / 66}
 
 
 def test_the_built_in_codecs_are_listed_once_and_the_default_is_among_them() -> None:
@@ -46,8 +46,8 @@ def test_info_agrees_with_the_codec(codec_id: str) -> None:
     info = registry.info(codec_id)
     assert codec.info == info
     assert info.sample_rate == DEFAULT_RATE
-    assert info.compression == {"mdct-1x": 1.0, "mdct-2x": 2.0, "mdct-4x": 4.0}[codec_id]
-    assert info.linearity == "exact"
+    assert info.compression == BUILT_IN[codec_id]
+    assert info.linearity == ("exact" if codec_id.startswith("mdct") else "trained")
     assert not info.stochastic
     for frames in (1, 10):
         samples = info.window_samples(frames)

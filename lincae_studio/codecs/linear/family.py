@@ -1,19 +1,27 @@
-"""The family of linear codecs: folders that training writes."""
+"""The family of linear codecs: those in the box, and folders that training writes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from lincae_studio import jobs
+from lincae_studio import jobs, paths
 from lincae_studio.codecs.base import Codec
 from lincae_studio.codecs.computation import Computation
-from lincae_studio.codecs.family import CodecFamily
+from lincae_studio.codecs.family import CodecFamily, Entry
 from lincae_studio.codecs.folders import copy_file
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.linear import folder as folders
 from lincae_studio.codecs.linear.folder import CARD_NAME, FORMAT, WEIGHTS_NAME, LinearFolder
+from lincae_studio.errors import CodecError
+
+log = logging.getLogger(__name__)
+
+#: Ids of the codecs in the box: the names of their folders in `resources/codecs`.
+IN_THE_BOX = ("linear-8x", "linear-15x")
 
 
 class LinearFamily(CodecFamily[LinearFolder]):
@@ -21,6 +29,12 @@ class LinearFamily(CodecFamily[LinearFolder]):
 
     name = "linear"
     contents = f"{CONFIG_NAME} of the format {FORMAT}, and {WEIGHTS_NAME}"
+
+    def codecs(self, computation: Computation) -> Sequence[Entry]:
+        return [
+            Entry(folder.info(name, computation), partial(self.load, folder, name, computation))
+            for name, folder in _in_the_box().items()
+        ]
 
     def recognises(self, names: frozenset[str], config: Mapping[str, Any]) -> bool:
         return folders.recognises(config)
@@ -53,6 +67,18 @@ class LinearFamily(CodecFamily[LinearFolder]):
         for name in names:
             copy_file(folder.path / name, target / name, f"copying {settings['title']}", progress, cancel)
         folders.describe(target, folder.config, settings["title"], folder.description, folder.weights_sha256)
+
+
+@cache
+def _in_the_box() -> dict[str, LinearFolder]:
+    """The codecs in the box by id, except for damaged ones: all other codecs can still be used then."""
+    found = {}
+    for name in IN_THE_BOX:
+        try:
+            found[name] = folders.open_folder(paths.resource(f"codecs/{name}"))
+        except (CodecError, OSError) as error:
+            log.error("the codec %s is missing from the installation: %s", name, error)
+    return found
 
 
 FAMILY = LinearFamily()

@@ -45,7 +45,7 @@ ENGINE_LIMIT_MS = 120_000
 #: What `SlowHub` sends between two pauses.
 PIECE_BYTES = 1 << 14
 
-BUILT_IN = ["mdct-1x", "mdct-2x", "mdct-4x"]
+BUILT_IN = ["mdct-1x", "mdct-2x", "mdct-4x", "linear-8x", "linear-15x"]
 
 
 class SlowHub(LocalHub):
@@ -174,6 +174,8 @@ def test_the_menu_lists_installed_and_downloadable_codecs(window: MainWindow, of
         "MDCT 1x",
         "MDCT 2x",
         "MDCT 4x",
+        "Linear 8x",
+        "Linear 15x",
         "",
         "Download Lin-CAE",
         "Download Lin-CAE 2",
