@@ -240,8 +240,8 @@ class LinearRecipe(DecoderRecipe, frozen=True, kw_only=True, forbid_unknown_fiel
     Attributes:
         hop, exact, sketched: as in `LinearConfig`.
         encoder_share: of the learning rate, for the encoder and the linear estimate; 0 keeps the fixed design.
-        lowered_db: by how much the exported codec is quieter in the bins that its network fills. What decoding lacks in
-            additivity falls with them.
+        lowered_db: by how much the exported codec lowers the bins that its network fills, which reduces the error of
+            additivity.
     """
 
     hop: int = 1024

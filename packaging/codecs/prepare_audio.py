@@ -21,6 +21,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,7 +169,7 @@ def _plain(name: str) -> str:
 
 
 def _temporary(suffix: str) -> Path:
-    return Path("/tmp", f"prepare-{os.getpid()}-{os.urandom(6).hex()}{suffix}")
+    return Path(tempfile.gettempdir(), f"prepare-{os.getpid()}-{os.urandom(6).hex()}{suffix}")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Previews:
         load: Callable[[Codec], Codec | None] = registry.preview_of,
         on_problem: Callable[[CodecError], None] = lambda error: _log.warning("%s", error),
     ) -> None:
-        """`load`: makes a codec that decodes with its preview, or None; `on_problem` is told if that is damaged."""
+        """`load` returns the preview of a codec, or None; `on_problem` is called with the error if it is damaged."""
         self._load = load
         self._on_problem = on_problem
         #: The codec that was looked up last, and its preview.

@@ -44,7 +44,7 @@ def follow_theme(actions: Mapping[str, QAction]) -> None:
 def make_actions(window: QMainWindow, handler: Callable[[str], Handler]) -> dict[str, QAction]:
     """One action per row of the table, by id; triggering it calls `handler(id)`. Preferences give them their keys."""
     actions = {}
-    owner = QObject(window)  # the window itself would be told of each
+    owner = QObject(window)  # the window itself would get an event for each
     for spec in ACTIONS:
         action = QAction(spec.text, owner)
         action.setObjectName(spec.id)
