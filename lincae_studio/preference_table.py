@@ -6,10 +6,10 @@ in `Preferences`. No Qt.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
+from msgspec import Struct
 
 from lincae_studio.preferences import Preferences
 
@@ -21,8 +21,7 @@ AFTER_RESTART = "after restarting"
 NEW_SESSIONS = "in new sessions"
 
 
-@dataclass(frozen=True)
-class Preference:
+class Preference(Struct, frozen=True):
     """One preference.
 
     Attributes:

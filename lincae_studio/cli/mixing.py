@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
+
+import msgspec
 
 from lincae_studio.cli.headless import headless
 from lincae_studio.cli.inputs import MixGroup, MixInput, MixInsert, MixProcess
@@ -184,7 +185,7 @@ def _export(
 
 
 def _gain(gain: Gain) -> dict[str, object]:
-    return dataclasses.asdict(gain) | {"gain_db": gain.gain_db, "text": gain.text}
+    return msgspec.structs.asdict(gain) | {"gain_db": gain.gain_db, "text": gain.text}
 
 
 def _averaged(render: Render, plan: Plan, settings: ExportSettings) -> Averaged | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
@@ -26,8 +25,7 @@ HUB_URL = "https://huggingface.co"
 OptionValue = float | bool | str
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A codec's info, and the function that loads it."""
 
     info: CodecInfo

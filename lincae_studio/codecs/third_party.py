@@ -13,12 +13,12 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from lincae_studio import jobs
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
@@ -55,8 +55,7 @@ def found() -> tuple[tuple[PackagedFamily, ...], Mapping[str, CodecError]]:
     return tuple(families), errors
 
 
-@dataclass(frozen=True)
-class Package:
+class Package(Struct, frozen=True):
     """An installed package, as `pip` knows it."""
 
     name: str

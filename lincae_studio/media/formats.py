@@ -7,9 +7,10 @@ about a container is here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from lincae_studio.export_settings import AudioFormat, Container, SampleFormat
 
@@ -28,8 +29,7 @@ SAMPLE_FORMAT_TITLES: dict[SampleFormat, str] = {
 WAV_LIMIT_BYTES = 4_000_000_000
 
 
-@dataclass(frozen=True)
-class FileFormat:
+class FileFormat(Struct, frozen=True):
     """A container.
 
     Attributes:

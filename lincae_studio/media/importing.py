@@ -11,8 +11,9 @@ import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from lincae_studio import cores
 from lincae_studio.errors import MediaError
@@ -23,8 +24,7 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Media, Rate
 
 
-@dataclass(frozen=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """The result of an import.
 
     Attributes:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import soxr
+from msgspec import Struct
 
 from lincae_studio.media import bs1770
 from lincae_studio.session.model import DEFAULT_RATE, RATES
@@ -28,8 +28,7 @@ SHORTEST_S = bs1770.MOMENTARY / 10
 GATE_LUFS = bs1770.ABSOLUTE_GATE
 
 
-@dataclass(frozen=True)
-class Loudness:
+class Loudness(Struct, frozen=True):
     """A loudness measurement.
 
     Attributes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from msgspec import Struct
 
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
@@ -23,8 +24,7 @@ _SUFFIXES = frozenset(f".{ending}" for ending in EXTENSIONS)
 _ROUNDING = 2
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(Struct, frozen=True):
     """A file that matches an audio file of the project.
 
     Attributes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.conformed import ConformedMedia
@@ -16,8 +16,7 @@ from lincae_studio.session.processes import Invert, Process, RemoveDC, Reverse, 
 BLOCK_FRAMES = 1 << 16
 
 
-@dataclass(frozen=True)
-class Signal:
+class Signal(Struct, frozen=True):
     """Audio of a known length; `read(first, last)` returns new samples `(n, C)`."""
 
     length: int

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 import soxr
+from msgspec import Struct
 
 from lincae_studio import atomic
 from lincae_studio.errors import ExportError, os_error_reason
@@ -40,8 +40,7 @@ _DITHER_SEED = 1
 _CLIPPED_ABOVE = 1.0 + 2.0**-16
 
 
-@dataclass(frozen=True)
-class Tags:
+class Tags(Struct, frozen=True):
     """Tags of a file; empty ones are left out."""
 
     title: str = ""

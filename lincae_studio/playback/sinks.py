@@ -8,10 +8,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from msgspec import Struct
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.errors import AudioDeviceError
@@ -23,8 +23,7 @@ Pull = Callable[[Array], None]
 _CLOCK_BLOCK = 1024
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(Struct, frozen=True):
     """The chosen output, by name, since device numbers change when a device is connected.
 
     Attributes:

@@ -6,7 +6,8 @@ Plain Python rather than `QUndoStack`: the states are values, so there is nothin
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lincae_studio.session.model import Session, Track
 from lincae_studio.session.step_names import step_name
@@ -19,8 +20,7 @@ _MAX_BYTES = 256 * 1024 * 1024
 _VALUE_BYTES, _CLIP_BYTES, _POINT_BYTES, _ENTRY_BYTES = 400, 400, 120, 8
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """One entry: the document before and after it.
 
     Attributes:

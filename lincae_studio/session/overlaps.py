@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lincae_studio.session.model import Clip, Session
 from lincae_studio.session.times import count_of
 
 
-@dataclass(frozen=True)
-class Overlaps:
+class Overlaps(Struct, frozen=True):
     """The clips that others lie over.
 
     Attributes:

@@ -17,7 +17,6 @@ import stat
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
@@ -82,8 +81,7 @@ class Line(Struct, frozen=True):
     change: Delta
 
 
-@dataclass(frozen=True)
-class Recovered:
+class Recovered(Struct, frozen=True):
     """The recovered session, the number of edits since its snapshot, and whether the journal is damaged."""
 
     session: Session
@@ -91,8 +89,7 @@ class Recovered:
     damaged: bool
 
 
-@dataclass(frozen=True)
-class Leftover:
+class Leftover(Struct, frozen=True):
     """A folder left by a crash; `tried`: its recovery was attempted before, and the program crashed again."""
 
     folder: Path

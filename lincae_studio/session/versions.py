@@ -6,8 +6,9 @@ import contextlib
 import hashlib
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from lincae_studio import atomic, bounded, private
 from lincae_studio.errors import ProjectError, os_error_reason
@@ -19,8 +20,7 @@ from lincae_studio.session.times import CLOCK_AHEAD_S, LAST_TIME_S
 KEPT = 10
 
 
-@dataclass(frozen=True)
-class Version:
+class Version(Struct, frozen=True):
     """An earlier version of a project file; `saved`: when it was saved, in seconds since 1970."""
 
     path: Path

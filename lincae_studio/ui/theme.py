@@ -6,9 +6,10 @@ changes both at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
 
+from msgspec import Struct
+from msgspec.structs import replace
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
@@ -26,8 +27,7 @@ _EDGE_CONTRAST = 1.2
 _TEXT_CONTRAST = 4.5
 
 
-@dataclass(frozen=True)
-class Colors:
+class Colors(Struct, frozen=True):
     """The colours of a theme, as `#rrggbb`.
 
     Attributes:

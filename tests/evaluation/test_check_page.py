@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
+from msgspec.structs import replace
 
 from lincae_studio.engine.analysis.findings import CheckResult, Finding
 from lincae_studio.evaluation.check_page import check_page

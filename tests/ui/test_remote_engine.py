@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
@@ -125,7 +126,7 @@ def test_a_machine_without_the_program_is_reported_with_the_command(
     qtbot: QtBot, window: MainWindow, server: Server
 ) -> None:
     dialog = open_preferences(qtbot, window)
-    choose(dialog, dataclasses.replace(server.machine(), program="nowhere"))
+    choose(dialog, msgspec.structs.replace(server.machine(), program="nowhere"))
     dialog.close()
     qtbot.waitUntil(lambda: f"ssh {HOST} pip install lincae-studio==" in window.messages.text.text(), timeout=LIMIT_MS)
     assert window.status.engine.text() == f"{HOST} · disconnected"

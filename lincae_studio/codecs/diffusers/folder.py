@@ -12,7 +12,6 @@ import hashlib
 import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -67,8 +66,7 @@ class Note(Struct, frozen=True, kw_only=True):
     weights_sha256: str = ""
 
 
-@dataclass(frozen=True)
-class DiffusersFolder:
+class DiffusersFolder(Struct, frozen=True):
     """A folder that contains an audio autoencoder of diffusers.
 
     Attributes:

@@ -17,11 +17,11 @@ import pickletools
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import torch
+from msgspec import Struct
 from torch import Tensor
 
 from lincae_studio import bounded
@@ -60,8 +60,7 @@ class _Name(NamedTuple):
     name: str
 
 
-@dataclass(frozen=True)
-class _Storage:
+class _Storage(Struct, frozen=True):
     """A run of elements in the file, by its key."""
 
     key: str
@@ -73,8 +72,7 @@ class _Storage:
         return self.elements * self.kind.itemsize
 
 
-@dataclass(frozen=True)
-class _View:
+class _View(Struct, frozen=True):
     """A tensor, before its storage is read; counted in elements."""
 
     storage: _Storage

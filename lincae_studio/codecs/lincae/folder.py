@@ -12,7 +12,6 @@ import math
 import numbers
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +63,7 @@ class _SavedConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     model: ModelConfig
 
 
-@dataclass(frozen=True)
-class ModelFolder:
+class ModelFolder(Struct, frozen=True):
     """A folder that contains a model.
 
     Attributes:

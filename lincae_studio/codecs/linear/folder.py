@@ -6,7 +6,6 @@ import hashlib
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -62,8 +61,7 @@ class _Head(Struct, frozen=True):
     version: int
 
 
-@dataclass(frozen=True)
-class LinearFolder:
+class LinearFolder(Struct, frozen=True):
     """A folder that contains a linear codec, read except for its weights."""
 
     path: Path

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -76,8 +75,7 @@ class _Saved(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     preview: PreviewConfig
 
 
-@dataclass(frozen=True)
-class Preview:
+class Preview(Struct, frozen=True):
     """A codec that decodes with a preview."""
 
     codec: Codec

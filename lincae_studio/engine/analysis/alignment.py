@@ -12,9 +12,9 @@ by the likeness of the stem there with itself beside it, inner products are corr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.analysis.grams import fit
@@ -43,8 +43,7 @@ _LEAST_FRACTION = 0.05
 _TAPS = 65
 
 
-@dataclass(frozen=True)
-class Delay:
+class Delay(Struct, frozen=True):
     """How much later a stem is in the mix than on its track.
 
     Attributes:

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.analysis.alignment import Delay, find_lags

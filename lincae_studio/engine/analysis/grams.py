@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, CodecInfo
@@ -49,8 +50,7 @@ _APART = 1e-3
 _RELATED = 0.1
 
 
-@dataclass(frozen=True)
-class Grams:
+class Grams(Struct, frozen=True):
     """Inner products of K signals: the reference first, then the stems.
 
     Attributes:

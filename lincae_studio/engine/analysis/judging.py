@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from lincae_studio.engine.analysis.alignment import Delay
 from lincae_studio.engine.analysis.findings import Finding, Kind
@@ -72,8 +72,7 @@ def windowed(blocks: Matrix, size: int) -> Matrix:
     return np.asarray(sums[size:] - sums[:-size])
 
 
-@dataclass(frozen=True)
-class Scaled:
+class Scaled(Struct, frozen=True):
     """Inner products of the master and of stems at their usual gains, over all buses together."""
 
     grams: Grams

@@ -14,10 +14,10 @@ grow with the example.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from msgspec import Struct
 from msgspec.structs import replace
 
 from lincae_studio.codecs.base import CodecInfo
@@ -52,8 +52,7 @@ _NEGLIGIBLE = 1e-4
 _BANDS = 8
 
 
-@dataclass(frozen=True)
-class Learned:
+class Learned(Struct, frozen=True):
     """A learned operator with its figures.
 
     Attributes:

@@ -21,10 +21,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from lincae_studio.engine.analysis.residual import own_samples, ratio_db, residual_db
 from lincae_studio.engine.planning.contributions import Term
@@ -40,8 +40,7 @@ from lincae_studio.session.model import Session
 _Audio = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class SoloMix:
+class SoloMix(Struct, frozen=True):
     """The mix of one track alone."""
 
     id: int
@@ -49,8 +48,7 @@ class SoloMix:
     dry: DryMix
 
 
-@dataclass(frozen=True)
-class TrackFigures:
+class TrackFigures(Struct, frozen=True):
     """The figures of one track in one chunk; None where they are undefined."""
 
     level_db: float | None
@@ -58,8 +56,7 @@ class TrackFigures:
     loss_db: float | None
 
 
-@dataclass(frozen=True)
-class ChunkFigures:
+class ChunkFigures(Struct, frozen=True):
     """The figures of one chunk, `tracks` by track id. `floor_db` is None for decoders that do not start from noise."""
 
     residual_db: float | None

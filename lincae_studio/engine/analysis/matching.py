@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 from msgspec.structs import replace
 
 from lincae_studio.codecs.base import Array
@@ -70,8 +70,7 @@ Provide = Callable[[Sequence[Chunk]], list[Rendered]]
 _Vector = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Lag:
+class Lag(Struct, frozen=True):
     """The lag of a stem in a mix.
 
     Attributes:
@@ -83,8 +82,7 @@ class Lag:
     certainty: float
 
 
-@dataclass(frozen=True)
-class StemMatch:
+class StemMatch(Struct, frozen=True):
     """A stem that was found in a mix.
 
     Attributes:

@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.analysis.alignment import find_lags
@@ -69,8 +70,7 @@ _PAN_TOLERANCE = 0.05
 _Values = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class StemLevel:
+class StemLevel(Struct, frozen=True):
     """How a stem is mixed in a reference.
 
     Attributes:
@@ -89,8 +89,7 @@ class StemLevel:
     lag: int = 0
 
 
-@dataclass(frozen=True)
-class ReferenceMatch:
+class ReferenceMatch(Struct, frozen=True):
     """The balance of a reference.
 
     Attributes:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,8 +85,7 @@ class LatentHeader(Struct, frozen=True, kw_only=True):
         return Grid(self.hop, self.window_extra, self.frames, self.overlap, self.context)
 
 
-@dataclass(frozen=True)
-class Latents:
+class Latents(Struct, frozen=True):
     """The content of a file: see the module."""
 
     header: LatentHeader

@@ -13,9 +13,9 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from lincae_studio import atomic, bounded, private
@@ -51,8 +51,7 @@ _PCM_BYTES = 3
 Render = Callable[[Sequence[Chunk]], Sequence[Rendered]]
 
 
-@dataclass(frozen=True)
-class BundleResult:
+class BundleResult(Struct, frozen=True):
     """What was written; `pcm_bytes` is the size of the same audio as 24-bit PCM."""
 
     path: Path

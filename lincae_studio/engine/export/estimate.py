@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from lincae_studio.engine.export.levels import factor, gain_for
 from lincae_studio.engine.export.spool import Samples
@@ -20,8 +20,7 @@ from lincae_studio.media.writer import Converter
 Read = Callable[[int, int], Samples]
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True):
     """Audio that can be read repeatedly: samples `[start, end)` of the timeline, with the channels of a file.
 
     Attributes:
@@ -41,8 +40,7 @@ class Source:
             yield self.converter.mixed(self.read(self.start + at, count).T).T
 
 
-@dataclass(frozen=True)
-class Levels:
+class Levels(Struct, frozen=True):
     """The levels of audio as it is: sample peak in dBFS, integrated loudness in LUFS, true peak in dBTP."""
 
     peak_db: float
@@ -60,8 +58,7 @@ class Levels:
         return self.true_peak_db + self.gain_db(level) - level.true_peak_db
 
 
-@dataclass(frozen=True)
-class Limited:
+class Limited(Struct, frozen=True):
     """What the limiter reaches: the gain in decibels before it, and the loudness in LUFS after it."""
 
     gain_db: float

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from lincae_studio import __version__
 from lincae_studio.defaults import is_untitled
@@ -31,8 +32,7 @@ _NAME_BYTES = 100
 Provide = Callable[[Plan], ProvideChunk]
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(Struct, frozen=True):
     """Samples `[start, end)` of the timeline that are written to files of their own.
 
     Attributes:

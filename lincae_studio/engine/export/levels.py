@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lincae_studio.engine.export.spool import Samples, Spool, read, write
 from lincae_studio.export_settings import Level
@@ -39,8 +40,7 @@ _LARGEST_STEP_DB = 4.0
 MOST_DRIVE_DB = 24.0
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True):
     """How the level of a file is changed.
 
     Attributes:

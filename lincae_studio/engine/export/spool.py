@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from lincae_studio.errors import ExportError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
@@ -19,8 +19,7 @@ from lincae_studio.media.writer import Converter
 Samples = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Spool:
+class Spool(Struct, frozen=True):
     """The audio of one file to be written, with its channels and sample rate.
 
     Attributes:

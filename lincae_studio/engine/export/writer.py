@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from lincae_studio import atomic
 from lincae_studio.codecs.base import Array
@@ -30,8 +31,7 @@ _MEASURED = 0.5
 _LIMITED = 0.8
 
 
-@dataclass(frozen=True)
-class ExportItem:
+class ExportItem(Struct, frozen=True):
     """One file to write: its path, audio and tags."""
 
     path: Path
@@ -39,8 +39,7 @@ class ExportItem:
     tags: Tags = field(default_factory=Tags)
 
 
-@dataclass(frozen=True)
-class ExportResult:
+class ExportResult(Struct, frozen=True):
     """A written file.
 
     Attributes:

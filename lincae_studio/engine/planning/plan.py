@@ -222,8 +222,7 @@ def make_plan(session: Session, codec: CodecInfo, grid: Grid | None = None) -> P
     return Planner().plan(session, codec, grid)
 
 
-@dataclass(frozen=True)
-class _Context:
+class _Context(Struct, frozen=True):
     """What all chunks of a plan have in common; if it changes, the whole plan is made again."""
 
     codec: CodecInfo

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.process import messages
@@ -16,8 +17,7 @@ from lincae_studio.errors import StudioError
 Received = tuple[messages.FromEngine, list[Array]]
 
 
-@dataclass(frozen=True)
-class LinkFigures:
+class LinkFigures(Struct, frozen=True):
     """How fast the link to another machine is.
 
     Attributes:
@@ -34,8 +34,7 @@ class LinkFigures:
     media: int = 0
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """How an engine ended.
 
     Attributes:

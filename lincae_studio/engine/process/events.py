@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.process import messages
@@ -11,66 +11,56 @@ from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.errors import EngineError
 
 
-@dataclass(frozen=True)
-class ChunkStarted:
+class ChunkStarted(Struct, frozen=True):
     key: str
 
 
-@dataclass(frozen=True)
-class ChunkFinished:
+class ChunkFinished(Struct, frozen=True):
     rendered: Rendered
     seconds: float
 
 
-@dataclass(frozen=True)
-class ChunkPreviewed:
+class ChunkPreviewed(Struct, frozen=True):
     """A chunk was decoded quickly, until it is finished."""
 
     preview: Rendered
 
 
-@dataclass(frozen=True)
-class PreviewUnusable:
+class PreviewUnusable(Struct, frozen=True):
     """The preview of the codec is damaged; chunks are rendered without."""
 
     problem: str
     remedy: str
 
 
-@dataclass(frozen=True)
-class ChunkFailed:
+class ChunkFailed(Struct, frozen=True):
     key: str
     message: str
 
 
-@dataclass(frozen=True)
-class EngineUp:
+class EngineUp(Struct, frozen=True):
     pid: int
 
 
-@dataclass(frozen=True)
-class PrecisionResolved:
+class PrecisionResolved(Struct, frozen=True):
     """What the device and precision of codecs come to, or cannot be known if they are not possible; see `resolve`."""
 
     computation: Computation
 
 
-@dataclass(frozen=True)
-class Computed:
+class Computed(Struct, frozen=True):
     """The answer to `compute`."""
 
     answer: messages.Computed
 
 
-@dataclass(frozen=True)
-class EngineDown:
+class EngineDown(Struct, frozen=True):
     """The process died, or the link to it was lost, and it is being restarted; requests are kept."""
 
     exit_code: int | None
 
 
-@dataclass(frozen=True)
-class EngineUnusable:
+class EngineUnusable(Struct, frozen=True):
     """The engine cannot be started, or crashes before it renders anything.
 
     Restarting continues. Sent once, and again only after a chunk finished or failed in between.
@@ -83,8 +73,7 @@ class EngineUnusable:
     remedy: str = ""
 
 
-@dataclass(frozen=True)
-class LinkMeasured:
+class LinkMeasured(Struct, frozen=True):
     """How fast the link to another machine is; every two seconds while it works."""
 
     figures: LinkFigures

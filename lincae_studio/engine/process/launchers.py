@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from lincae_studio.engine.process.channel import Channel, Launcher
 from lincae_studio.engine.process.machine import Machine
 from lincae_studio.media.store import MediaStore
 
 
-@dataclass(frozen=True)
-class MachineLauncher:
+class MachineLauncher(Struct, frozen=True):
     """Starts engines on a machine, or on this computer if that is None."""
 
     machine: Machine | None

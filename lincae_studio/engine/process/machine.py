@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lincae_studio.errors import EngineError
 from lincae_studio.preferences import Preferences
@@ -21,8 +22,7 @@ _OPTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """Another machine.
 
     Attributes:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from multiprocessing.context import SpawnContext
 from multiprocessing.shared_memory import SharedMemory
 from multiprocessing.synchronize import BoundedSemaphore
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
 
 from lincae_studio.codecs.base import Array
 
@@ -27,8 +27,7 @@ _SLOT_BYTES = 16 << 20
 _LINUX_FOLDER = Path("/dev/shm")
 
 
-@dataclass(frozen=True)
-class SharedHandle:
+class SharedHandle(Struct, frozen=True):
     """What the other process needs to open the block. `free` counts the slots that may be written."""
 
     name: str

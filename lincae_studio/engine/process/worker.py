@@ -18,10 +18,11 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn, Protocol
+
+from msgspec import Struct
 
 from lincae_studio import cores, descriptors, malloc
 from lincae_studio.codecs import registry
@@ -68,8 +69,7 @@ class Pipe(Protocol):
 PutArrays = Callable[[Sequence[Array]], tuple[int | None, list[bytes]]]
 
 
-@dataclass(frozen=True)
-class _Batch:
+class _Batch(Struct, frozen=True):
     """Chunks to render or to preview."""
 
     chunks: tuple[Chunk, ...]
@@ -80,8 +80,7 @@ class _Batch:
 _Work = _Batch | messages.Compute
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """The parts that differ between engines here and elsewhere.
 
     Attributes:

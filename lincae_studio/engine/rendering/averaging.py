@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct
 
 from lincae_studio.codecs.base import Array as Samples
 from lincae_studio.engine.analysis.residual import own_samples
@@ -35,8 +36,7 @@ def other_seeds(chunk: Chunk, decodes: int) -> list[Chunk]:
     return [with_seed(chunk, chunk.seed + number) for number in range(1, decodes)]
 
 
-@dataclass(frozen=True)
-class Gain:
+class Gain(Struct, frozen=True):
     """The gain of a mean, in dB.
 
     Attributes:

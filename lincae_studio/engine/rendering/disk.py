@@ -16,10 +16,10 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct, field
 
 from lincae_studio import private
 from lincae_studio.codecs.base import Array
@@ -115,8 +115,7 @@ class DiskArrays:
             self._reader = None
 
 
-@dataclass(frozen=True)
-class _Write:
+class _Write(Struct, frozen=True):
     """One transaction: rows to insert, rows that were used, and damaged rows to delete."""
 
     items: dict[str, Array] = field(default_factory=dict)
@@ -230,8 +229,7 @@ class _Writer:
         self._size = self._measure()
 
 
-@dataclass(frozen=True)
-class DiskUsage:
+class DiskUsage(Struct, frozen=True):
     """How much is stored. `file_bytes` is the space taken on disk, free pages and journal included."""
 
     rows: int

@@ -5,12 +5,10 @@ It is the reference that renders are compared with, and what is heard until a ch
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-import msgspec
 import numpy as np
+from msgspec import Struct
 from msgspec.structs import replace
 
 from lincae_studio.codecs.base import Array
@@ -28,8 +26,7 @@ _CLIPS = 64
 _NOWHERE = np.zeros(0)
 
 
-@dataclass(frozen=True)
-class _AudibleClip:
+class _AudibleClip(Struct, frozen=True):
     """A clip that is heard; `constant` has its factors by channel and bus, or is None where they move.
 
     `channels` are those of its media, `matrix` mixes them from those of what is played (`played`).
@@ -65,7 +62,7 @@ class DryMix:
     @classmethod
     def steps(cls, session: Session, reader: AudioReader, before: DryMix | None = None) -> Steps[DryMix]:
         """Make a dry mix in steps, as `Planner.steps` does."""
-        mix = cls(msgspec.structs.replace(session, tracks=()), reader)
+        mix = cls(replace(session, tracks=()), reader)
         mix.channels = session.channels
         yield from mix._add_tracks(session, before)
         return mix
@@ -94,7 +91,7 @@ class DryMix:
             placement = replace(Placement.of(clip), media=source.digest)
             made = _AudibleClip(heard, clip, item.channels, matrix, placement, fades[clip.id], None)
             constant = None if heard.moving else made.factors(self.channels, _NOWHERE)
-            clips.append(dataclasses.replace(made, constant=constant))
+            clips.append(replace(made, constant=constant))
         return clips
 
     @property
@@ -124,9 +121,7 @@ class DryMix:
                 if owner not in heard:
                     heard[owner] = np.zeros((self.channels, count), np.float32)
                 whole = number == len(self._groups[track_id])
-                inside = (
-                    clip if whole else dataclasses.replace(clip, heard=clip.heard.within_groups(number), constant=None)
-                )
+                inside = clip if whole else replace(clip, heard=clip.heard.within_groups(number), constant=None)
                 self._add(inside, start, count, heard[owner])
         return {owner: tuple(np.abs(alone).max(axis=1).tolist()) for owner, alone in heard.items()}
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
+from msgspec import Struct
 
 from lincae_studio import cores
 from lincae_studio.codecs.base import Array, Codec
@@ -42,8 +43,7 @@ _READ_ATTEMPTS = 3
 _FAILURE_S = 5.0
 
 
-@dataclass(frozen=True)
-class Rendered:
+class Rendered(Struct, frozen=True):
     """A decoded chunk.
 
     Attributes:

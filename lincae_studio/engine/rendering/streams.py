@@ -6,9 +6,9 @@ Any thread; memory does not depend on the length.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.planning.plan import Chunk, Plan
@@ -23,8 +23,7 @@ ProvideChunk = Callable[[Chunk], Rendered]
 _DRY_BLOCK = 1 << 16
 
 
-@dataclass(frozen=True)
-class Stream:
+class Stream(Struct, frozen=True):
     """Audio on the timeline.
 
     Attributes:

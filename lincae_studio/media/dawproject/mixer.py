@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.dawproject.document import Node
@@ -20,8 +21,7 @@ from lincae_studio.session.model import MAX_DEPTH
 MAX_CHAIN = 64
 
 
-@dataclass(frozen=True)
-class Strip:
+class Strip(Struct, frozen=True):
     """A track.
 
     Attributes:
@@ -55,8 +55,7 @@ class Strip:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Mixer:
+class Mixer(Struct, frozen=True):
     """All tracks in document order, also groups and the master; the master's fader and its element, if there is one."""
 
     strips: tuple[Strip, ...] = ()

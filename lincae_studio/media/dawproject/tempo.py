@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lincae_studio.media.dawproject.document import Node
 
@@ -24,8 +26,7 @@ _LIMIT = 1e9
 _SECTIONS = 16
 
 
-@dataclass(frozen=True)
-class _Stretch:
+class _Stretch(Struct, frozen=True):
     """From a beat, and the second at which it is, up to the next stretch: a tempo and its slope, per beat or second."""
 
     beat: float

@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from msgspec import Struct
+
 from lincae_studio.media.reading.problems import CONVERT, UnreadableError, truncated_at
 from lincae_studio.media.reading.view import Piece, patched
 
@@ -31,8 +33,7 @@ _READ_BYTES = 1 << 20
 _HEAD_BYTES = 4 + 32 + 12
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """The header of a frame: MPEG version and layer as coded, bytes, and samples per channel."""
 
     version: int

@@ -11,13 +11,13 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
 import numpy as np
 import soundfile as sf
+from msgspec import Struct
 
 from lincae_studio import bounded
 from lincae_studio.errors import MediaError, os_error_reason
@@ -45,8 +45,7 @@ _LARGEST_SAMPLE = 1e30
 _UNKNOWN = 1 << 62
 
 
-@dataclass(frozen=True)
-class FileInfo:
+class FileInfo(Struct, frozen=True):
     """Properties of an audio file: length in samples at its own rate, rate in Hz.
 
     `warning` says why the file may be incomplete; empty if it seems complete.

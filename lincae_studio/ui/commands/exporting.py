@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
@@ -43,8 +43,7 @@ if TYPE_CHECKING:
 _JUST_MISSED_DB = 0.5
 
 
-@dataclass(frozen=True)
-class Exported:
+class Exported(Struct, frozen=True):
     """The files that an export has written: audio and latents; and what averaging decodes has gained, if measured."""
 
     results: tuple[ExportResult, ...]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
@@ -30,8 +30,7 @@ from lincae_studio.ui.model.window_state import resize_on_screen
 from lincae_studio.ui.plain_text import in_title, shown
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(Struct, frozen=True):
     media: Media
     clips: int
 

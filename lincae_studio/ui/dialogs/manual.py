@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
+from msgspec import Struct
 from PySide6.QtCore import QEvent, Qt, QUrl
 from PySide6.QtGui import QAction, QColor, QKeySequence, QShortcut, QTextCursor, QTextDocument
 from PySide6.QtWidgets import (
@@ -42,8 +42,7 @@ _OTHER_KEYS = "*The keys on this page are those of LinCAE Studio’s own preset.
 _OTHER_KEYS += "[keyboard map](#keyboard-map).*\n\n"
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Struct, frozen=True, dict=True):
     """A page in Markdown; its headings of the third level are listed below its title."""
 
     title: str

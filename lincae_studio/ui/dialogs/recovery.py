@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -28,8 +28,7 @@ from lincae_studio.ui.model.window_state import resize_on_screen
 from lincae_studio.ui.plain_text import shown
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(Struct, frozen=True):
     cells: tuple[str, ...]
     item: object
 

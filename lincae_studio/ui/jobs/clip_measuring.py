@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from msgspec import Struct
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.errors import MediaError
@@ -22,8 +22,7 @@ PATIENCE_S = 0.3
 _Value = TypeVar("_Value")
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """Measurements of clips, by their ids, and the problems with others."""
 
     values: Mapping[int, Any]

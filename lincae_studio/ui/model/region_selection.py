@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from PySide6.QtCore import QObject, Signal
 
 from lincae_studio.errors import EditError
@@ -13,8 +13,7 @@ from lincae_studio.session.model import Region
 from lincae_studio.ui.model.document import Document
 
 
-@dataclass(frozen=True)
-class Box:
+class Box(Struct, frozen=True):
     """A rectangle of time and channels, with the fields of a `Region`; `owner`: what it would belong to."""
 
     owner: int
@@ -33,8 +32,7 @@ class Box:
         )
 
 
-@dataclass(frozen=True)
-class Pointed:
+class Pointed(Struct, frozen=True):
     """The channel that was last pointed at.
 
     Attributes:

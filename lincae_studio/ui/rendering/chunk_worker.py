@@ -162,6 +162,6 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
 
 
 def _nbytes(result: object) -> int:
-    """Size of a result: an array, a number, or an object with arrays."""
-    parts = (result, *getattr(result, "__dict__", {}).values())
+    """Size of a result: an array, a number, or a struct with arrays."""
+    parts = (result, *(getattr(result, name) for name in getattr(result, "__struct_fields__", ())))
     return _ENTRY_BYTES + sum(getattr(part, "nbytes", 0) for part in parts)

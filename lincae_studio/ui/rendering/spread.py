@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from lincae_studio.codecs.base import Array
@@ -28,8 +29,7 @@ DECODES = 4
 _GATHER_MS = 100
 
 
-@dataclass(frozen=True)
-class ChunkSpread:
+class ChunkSpread(Struct, frozen=True):
     """The spread of a chunk.
 
     Attributes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
@@ -25,8 +25,7 @@ _OVERLAP_SHADE = 110
 _NARROWEST_PX = 2
 
 
-@dataclass(frozen=True)
-class Overlap:
+class Overlap(Struct, frozen=True):
     """Where a clip covers the end of an earlier one; `under` and `over` are their places in the list of clips."""
 
     under: int

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from PySide6.QtCore import QObject, Signal
 
 from lincae_studio.preferences import RulerUnit
@@ -26,8 +26,7 @@ _STEPS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 1
 _DEFAULT_TEMPO = Tempo(bpm=120.0)
 
 
-@dataclass(frozen=True)
-class Ticks:
+class Ticks(Struct, frozen=True):
     """Labels every `step` samples from `origin`, divided into `parts` intervals; `text` gives the text of label n."""
 
     step: float

@@ -6,9 +6,9 @@ The files are probed once, in a thread, when the drag enters: they may be on a s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from PySide6.QtCore import QMimeData, QObject, QRectF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QColor, QPainter, QPen
 
@@ -35,8 +35,7 @@ _UNKNOWN_PX = 160
 _LOOKED_AT = 200
 
 
-@dataclass(frozen=True)
-class DropTarget:
+class DropTarget(Struct, frozen=True):
     """Where dropped files go.
 
     Attributes:
@@ -50,8 +49,7 @@ class DropTarget:
     in_sequence: bool = False
 
 
-@dataclass(frozen=True)
-class Ghost:
+class Ghost(Struct, frozen=True):
     """A dragged file: `length` in samples at the session rate, None while unknown; `problem`: it cannot be read."""
 
     name: str

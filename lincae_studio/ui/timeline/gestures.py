@@ -7,8 +7,9 @@ or None). It needs no `cancel`: the document is not touched until the edit is ap
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from lincae_studio.session import arrange, edits, ripple
 from lincae_studio.session.levels import format_db
@@ -28,8 +29,7 @@ _FOLLOWING: dict[Ripple, str] = {"off": "", "track": ", later clips follow", "al
 Outcome = tuple[str, Callable[[Session], Session]]
 
 
-@dataclass(frozen=True)
-class Drag:
+class Drag(Struct, frozen=True):
     """How far the mouse has moved since the press, and what the modifier keys ask for now.
 
     Attributes:

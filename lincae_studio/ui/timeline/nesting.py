@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from msgspec import Struct
 from PySide6.QtCore import QPointF
 
 from lincae_studio.session.groups import parents_at
@@ -22,8 +22,7 @@ _LEVEL_PX = 24
 _INTO_SHARE = 0.5
 
 
-@dataclass(frozen=True)
-class DropPlace:
+class DropPlace(Struct, frozen=True):
     """Where dragged tracks would go.
 
     Attributes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lincae_studio.errors import EditError
 from lincae_studio.preferences import RulerUnit
@@ -29,8 +30,7 @@ _EXAMPLES: dict[RulerUnit, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Units:
+class Units(Struct, frozen=True):
     """What typed numbers count: the unit of the ruler, the tempo, and the samples per latent frame and per second."""
 
     unit: RulerUnit

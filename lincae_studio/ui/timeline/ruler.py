@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -228,7 +227,7 @@ class Ruler(TimeCanvas):
         """
         inverted = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
         snapping = self._snaps.snapping(self._document.session)
-        snapping = dataclasses.replace(snapping, targets=tuple(at for at in snapping.targets if at not in moving))
+        snapping = replace(snapping, targets=tuple(at for at in snapping.targets if at not in moving))
         within = self._snaps.within(self.axis.samples_per_px, inverted)
         return max(0, sample + snapping.correction([sample, sample + length][: 2 if length else 1], within))
 

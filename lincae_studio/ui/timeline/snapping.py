@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from lincae_studio.preferences import SnapTarget
 from lincae_studio.session.model import Session
 
@@ -16,8 +18,7 @@ from lincae_studio.session.model import Session
 SNAP_PX = 8
 
 
-@dataclass(frozen=True)
-class Lines:
+class Lines(Struct, frozen=True):
     """Equally spaced positions, in samples."""
 
     step: float
@@ -31,8 +32,7 @@ class Lines:
         return round(self.origin + number * self.step)
 
 
-@dataclass(frozen=True)
-class Snapping:
+class Snapping(Struct, frozen=True):
     """Positions and lines that edges snap to; a move may also snap to a multiple of `steps`."""
 
     targets: tuple[int, ...] = ()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 from PySide6.QtGui import QColor, QImage
 
 from lincae_studio.media.conformed import ConformedMedia, DamagedMediaError
@@ -25,8 +25,7 @@ _GAP = 2
 Pixels = npt.NDArray[np.uint32]
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """Columns `[first, last)` of a row image, showing an audio file from its sample `start`."""
 
     media: ConformedMedia
@@ -37,8 +36,7 @@ class Piece:
     color: QColor
 
 
-@dataclass(frozen=True)
-class WaveLook:
+class WaveLook(Struct, frozen=True):
     """How waves are drawn.
 
     Attributes:

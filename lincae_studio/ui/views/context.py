@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.header_width import HeaderWidth
@@ -17,8 +18,7 @@ from lincae_studio.ui.rendering.residuals import Residuals
 from lincae_studio.ui.rendering.spread import Spread
 
 
-@dataclass(frozen=True)
-class ViewContext:
+class ViewContext(Struct, frozen=True):
     """Passed to every view.
 
     Attributes:

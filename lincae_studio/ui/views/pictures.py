@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from PySide6.QtCore import QBuffer, QIODevice, QPoint, QRect
 from PySide6.QtGui import QColor, QImage, QPainter, QRegion
 from PySide6.QtSvg import QSvgGenerator
@@ -24,8 +24,7 @@ FILTER = "PNG picture (*.png);;SVG drawing (*.svg)"
 _SVG_RATIO = 2.0
 
 
-@dataclass(frozen=True)
-class PictureSource:
+class PictureSource(Struct, frozen=True):
     """A view that can be exported as a picture."""
 
     title: str

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pyqtgraph as pg
+from msgspec import Struct
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QPen
@@ -44,8 +44,7 @@ _EDGES = {
 }
 
 
-@dataclass(frozen=True)
-class _Hold:
+class _Hold(Struct, frozen=True):
     """What the mouse holds: the area before, and which edges, or handle of a fade, follow the pointer; none for all."""
 
     at: QPointF

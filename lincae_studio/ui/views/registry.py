@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import Literal, Protocol, cast
 
+from msgspec import Struct
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.preferences import ViewName
 from lincae_studio.ui.views.context import ViewContext
 
 
-@dataclass(frozen=True)
-class ViewSpec:
+class ViewSpec(Struct, frozen=True):
     """One view.
 
     Attributes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -72,8 +72,7 @@ def _ticks() -> list[tuple[float, str]]:
     return [(float(np.log(hz / LOWEST_HZ) / octaves), f"{hz // 1000}k" if hz >= 1000 else str(hz)) for hz in _TICKS_HZ]
 
 
-@dataclass(frozen=True)
-class _Task:
+class _Task(Struct, frozen=True):
     reader: MixReader
     start: int
     end: int

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from lincae_studio.codecs.base import Array
@@ -26,8 +26,7 @@ _PAUSE_MS = 300
 Vector = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class LatentStatistics:
+class LatentStatistics(Struct, frozen=True):
     """Statistics of frames as points in D dimensions.
 
     Attributes:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
+from msgspec import Struct
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
@@ -38,8 +37,7 @@ _GATHER_MS = 60
 Places = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class _Task:
+class _Task(Struct, frozen=True):
     values: Deferred
     statistics: LatentStatistics
 

@@ -257,7 +257,7 @@ def test_a_command_instead_of_ssh_may_leave_something_behind(store: MediaStore) 
 
 def test_a_greeting_of_the_shell_is_skipped(server: Server, plan: Plan, store: MediaStore) -> None:
     machine = server.machine()
-    machine = dataclasses.replace(machine, program=f"echo Welcome to {HOST}; {machine.program}")
+    machine = msgspec.structs.replace(machine, program=f"echo Welcome to {HOST}; {machine.program}")
     with Engine(machine, store) as engine:
         engine.client.request(plan.audible[:1])
         engine.client.start()
@@ -269,7 +269,7 @@ def test_a_link_that_is_lost_after_a_greeting_of_the_shell_is_tried_again_soon(
     server: Server, store: MediaStore
 ) -> None:
     with Proxy(server.port) as proxy:
-        machine = dataclasses.replace(server.machine(proxy.port), program=f"echo Welcome to {HOST}; cat #")
+        machine = msgspec.structs.replace(server.machine(proxy.port), program=f"echo Welcome to {HOST}; cat #")
         with Engine(machine, store) as engine:
 
             def greeted(connections: int) -> bool:
@@ -290,7 +290,7 @@ def test_a_link_that_is_lost_after_a_greeting_of_the_shell_is_tried_again_soon(
 
 def test_a_full_disk_there_costs_nothing_but_speed(server: Server, plan: Plan, store: MediaStore) -> None:
     machine = server.machine()
-    machine = dataclasses.replace(machine, program=f"ulimit -f 80; {machine.program}")
+    machine = msgspec.structs.replace(machine, program=f"ulimit -f 80; {machine.program}")
     with Engine(machine, store) as engine:
         engine.client.request(plan.audible)
         engine.client.start()
@@ -341,7 +341,7 @@ def unusable(machine: Machine, store: MediaStore) -> EngineUnusable:
 def test_a_machine_without_the_program_is_reported_with_the_command_that_installs_it(
     server: Server, store: MediaStore
 ) -> None:
-    found = unusable(dataclasses.replace(server.machine(), program="lincae-studio-nowhere"), store)
+    found = unusable(msgspec.structs.replace(server.machine(), program="lincae-studio-nowhere"), store)
     assert found.reason == f"LinCAE Studio was not found on {HOST}"
     assert f"ssh {HOST} pip install lincae-studio=={__version__}" in found.remedy
 
@@ -390,7 +390,7 @@ def test_what_is_no_engine_is_reported(
 ) -> None:
     (tmp_path / "answer").write_bytes(answer)
     program = f"cat {shlex.quote(str(tmp_path / 'answer'))}; true"
-    assert reason in unusable(dataclasses.replace(server.machine(), program=program), store).reason
+    assert reason in unusable(msgspec.structs.replace(server.machine(), program=program), store).reason
 
 
 def test_an_engine_of_another_version_is_reported_with_the_command(
@@ -413,7 +413,7 @@ def test_an_engine_of_another_version_is_reported_with_the_command(
     frames.send_bytes(msgspec.msgpack.encode({"version": "9.9", "protocol": 99, "platform": "x", "later": [1, 2]}))
     (tmp_path / "answer").write_bytes(stream.data)
     program = f"cat {shlex.quote(str(tmp_path / 'answer'))}; cat"
-    found = unusable(dataclasses.replace(server.machine(), program=program), store)
+    found = unusable(msgspec.structs.replace(server.machine(), program=program), store)
     assert found.reason == f"{HOST} has LinCAE Studio 9.9, and this is {__version__}"
     assert f"ssh {HOST} pip install lincae-studio=={__version__}" in found.remedy
 
@@ -471,7 +471,7 @@ def test_an_engine_that_asks_for_other_audio_is_ended(
     frames = b"".join(len(one).to_bytes(4, "big") + one for one in (greeting, need))
     (tmp_path / "answer").write_bytes(MAGIC + frames)
     program = f"(cat {shlex.quote(str(tmp_path / 'answer'))}; cat > {shlex.quote(str(tmp_path / 'got'))}; true"
-    machine = dataclasses.replace(server.machine(), program=program + ") #")
+    machine = msgspec.structs.replace(server.machine(), program=program + ") #")
     with Engine(machine, store) as engine:
         engine.client.start()
         engine.wait(lambda: engine.of(EngineDown))
@@ -485,7 +485,7 @@ def test_an_engine_that_asks_for_too_much_is_ended(
     need = messages.encode(messages.Need(("latents/0",) * 100_000))
     (tmp_path / "answer").write_bytes(MAGIC + b"".join(len(one).to_bytes(4, "big") + one for one in (greeting, need)))
     program = f"(cat {shlex.quote(str(tmp_path / 'answer'))}; cat) #"
-    with Engine(dataclasses.replace(server.machine(), program=program), store) as engine:
+    with Engine(msgspec.structs.replace(server.machine(), program=program), store) as engine:
         engine.client.start()
         engine.wait(lambda: engine.of(EngineDown))
     assert "asks for" in caplog.text
@@ -521,7 +521,7 @@ def test_renders_that_are_not_finite_or_too_large_are_refused(
         parts = (greeting, finished, pack(np.zeros((1, 1, 1), np.float32)), data)
         (tmp_path / "answer").write_bytes(MAGIC + b"".join(len(one).to_bytes(4, "big") + one for one in parts))
         program = f"(cat {shlex.quote(str(tmp_path / 'answer'))}; cat) #"
-        with Engine(dataclasses.replace(server.machine(), program=program), store) as engine:
+        with Engine(msgspec.structs.replace(server.machine(), program=program), store) as engine:
             engine.client.start()
             engine.wait(lambda: engine.of(EngineDown))
             assert not engine.of(ChunkFinished)

@@ -6,12 +6,12 @@ import os
 import random
 import subprocess
 import sys
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import fields
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QImage, QRegion
 from PySide6.QtWidgets import QApplication, QFileDialog, QToolButton
