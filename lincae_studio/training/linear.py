@@ -6,7 +6,6 @@ is the MR-STFT distance, the ratio of error and signal, and the error of additiv
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,10 +75,8 @@ class LinearTraining(Training):
 
     def save(self, path: Path, title: str, description: str, windows: Callable[[CodecInfo], Array]) -> LinearCodec:
         path.mkdir(parents=True, exist_ok=True)
-        config, weights = self.recipe.config, self.ema.net.weights()
-        if config.blocks:  # all levels but those of the linear estimate, which come first
-            weights["levels.bias"][config.filled :] -= self.recipe.lowered_db * math.log(10.0) / 20.0
-        folder = save_folder(path, config, weights, title=title, description=description)
+        weights = self.ema.net.weights()
+        folder = save_folder(path, self.recipe.config, weights, title=title, description=description)
         return load_codec(folder, str(path), AUTO)
 
     def _loss(self, audio: Tensor, gains: Tensor) -> Tensor:

@@ -240,15 +240,12 @@ class LinearRecipe(DecoderRecipe, frozen=True, kw_only=True, forbid_unknown_fiel
     Attributes:
         hop, exact, sketched: as in `LinearConfig`.
         encoder_share: of the learning rate, for the encoder and the linear estimate; 0 keeps the fixed design.
-        lowered_db: by how much the exported codec lowers the bins that its network fills, which reduces the error of
-            additivity.
     """
 
     hop: int = 1024
     exact: int
     sketched: int
     encoder_share: float = 0.0
-    lowered_db: float = 0.0
 
     @property
     def config(self) -> LinearConfig:
@@ -361,7 +358,6 @@ _RANGES: dict[str, tuple[float, float]] = {
     "level_min": (0.0, 1.0),
     "ema_decay": (0.0, 1.0),
     "encoder_share": (0.0, 1.0),
-    "lowered_db": (0.0, 160.0),
     "waveform_weight": (0.0, 1e6),
     "additivity_weight": (0.0, 1e6),
     "additivity_db": (-160.0, 160.0),

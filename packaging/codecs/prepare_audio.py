@@ -93,6 +93,8 @@ def _render(path: Path, package: str, font: str, out: Path, kept: bool) -> tuple
         {event.channel for track in song.tracks for event in track if event.type == "note_on" and event.velocity}
     )
     stems = [stem for stem in (_played(song, channel, FONTS[font]) for channel in channels) if stem.any()]
+    if kept and len(stems) < 2:  # nothing to mix
+        return package, []
     length = max(map(len, stems))
     whole = np.stack([np.pad(stem, (0, length - len(stem))) for stem in stems])
     mix = whole.sum(axis=0)

@@ -13,7 +13,7 @@ from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import CodecError
 from lincae_studio.session.model import DEFAULT_RATE
 
-BUILT_IN = {"mdct-1x": 1.0, "mdct-2x": 2.0, "mdct-4x": 4.0, "linear-8x": 8.0, "linear-15x": 1024 / 66}
+BUILT_IN = {"mdct-1x": 1.0, "mdct-2x": 2.0, "mdct-4x": 4.0, "linear-8x": 8.0, "linear-15x": 1024 / 68}
 
 
 def test_the_built_in_codecs_are_listed_once_and_the_default_is_among_them() -> None:

@@ -42,7 +42,7 @@ def test_they_keep_what_they_promise(name: str) -> None:
     found, before = measured(registry.load(name)), measured(fixed_design(name))
     assert found["encoder_additivity"] < 1e-5
     assert found["decoder_homogeneity_db"] > 110.0
-    assert found["decoder_additivity_db"] > 22.0
+    assert found["decoder_additivity_db"] > 24.0
     for figure in ("mr_stft", "mix_mr_stft", "rest_mr_stft"):
         assert found[figure] < 0.85 * before[figure], figure
     for figure in ("mix_si_sdr_db", "rest_si_sdr_db"):
