@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from lincae_studio.errors import Cancelled
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """`done` of `total` units of `label` (bytes, chunks, files) are finished; `total`: 0 if it is not known."""
 
     done: int

@@ -19,13 +19,13 @@ import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from lincae_studio import bounded
 from lincae_studio.atomic import write_bytes
@@ -53,8 +53,7 @@ class DamagedMediaError(MediaError):
     """Conformed audio that was damaged on the disk."""
 
 
-@dataclass(frozen=True)
-class ConformedMedia:
+class ConformedMedia(Struct, frozen=True, dict=True):
     """Audio at the session rate.
 
     Attributes:
@@ -73,7 +72,7 @@ class ConformedMedia:
     on_damage: Callable[[ConformedMedia], None]
     folder: Path
     #: 1 for each block that was verified.
-    _verified: bytearray = field(repr=False)
+    _verified: bytearray
 
     @property
     def length(self) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from PySide6.QtGui import QKeySequence
 
 from lincae_studio.ui.model.context import Context
@@ -14,8 +13,7 @@ Standard = QKeySequence.StandardKey
 _FRENCH_DIGITS = "&É\"'("
 
 
-@dataclass(frozen=True)
-class ActionSpec:
+class ActionSpec(Struct, frozen=True):
     """One command.
 
     Attributes:

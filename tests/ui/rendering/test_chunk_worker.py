@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from msgspec import Struct
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
@@ -48,3 +49,19 @@ def test_the_last_result_is_kept_regardless_of_its_size(qtbot: QtBot, worker: Ch
     assert not worker.has("huge")
     worker.forget()
     assert worker.nbytes == 0
+
+
+class Picture(Struct, frozen=True):
+    title: str
+    pixels: np.ndarray
+
+
+def test_the_arrays_of_a_struct_count(qtbot: QtBot) -> None:
+    owner = QObject()
+    worker = ChunkWorker[int, Picture]("test", lambda size: Picture("x", np.zeros(size)), owner, IdleGate())
+    try:
+        worker.request({"one": 10 * KILOBYTE}.items())
+        qtbot.waitUntil(lambda: worker.waiting == 0, timeout=LIMIT_MS)
+        assert worker.nbytes >= 8 * 10 * KILOBYTE
+    finally:
+        worker.close()
