@@ -140,9 +140,10 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
                     continue
                 key = next(iter(self._requested))
                 self._current, task = key, self._requested.pop(key)
-            started = time.monotonic()
             try:
-                result = self._compute(task)
+                with self._idle_gate.turn:
+                    started = time.monotonic()
+                    result = self._compute(task)
             except Exception:  # the boundary of the thread; the view keeps its last content
                 _log.exception("%s failed", self._thread.name)
                 with self._changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 #: No task starts for this long after the last interaction.
@@ -12,9 +13,14 @@ _LONGEST_S = 1.0
 
 
 class IdleGate:
-    """The main thread reports interactions; what can wait asks for how long."""
+    """The main thread reports interactions; what can wait asks for how long.
+
+    Attributes:
+        turn: held by the thread that computes, so that frames never wait for several.
+    """
 
     def __init__(self) -> None:
+        self.turn = threading.Lock()
         self._moved_at = 0.0
 
     def note_interaction(self) -> None:

@@ -11,11 +11,8 @@ from lincae_studio.ui.jobs.background_job import BackgroundJob, Work
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.rendering import Rendering
 
-#: Most chunks whose figures are cached; the oldest are dropped first.
+#: Most chunk keys whose figures are cached; the oldest are dropped first.
 _MOST_KNOWN = 20_000
-
-#: Identifies figures.
-_FiguresKey = tuple[str, frozenset[tuple[int, bytes]]]
 
 
 class LinearityMeter(QObject):
@@ -39,7 +36,10 @@ class LinearityMeter(QObject):
         super().__init__(document)
         self._document = document
         self._rendering = rendering
-        self._known: dict[_FiguresKey, ChunkFigures] = {}
+        #: By chunk key, then by fingerprint.
+        self._known: dict[str, dict[frozenset[tuple[int, bytes]], ChunkFigures]] = {}
+        #: The last chunk with figures at each index: its fingerprint takes long to compute.
+        self._found: dict[int, tuple[Chunk, ChunkFigures]] = {}
         self._job: BackgroundJob | None = None
         self.progress = Progress(0, 0)
         document.at_close(self.close)
@@ -52,7 +52,7 @@ class LinearityMeter(QObject):
     def of(self, index: int) -> ChunkFigures | None:
         """The figures of a chunk of the current plan, or None."""
         chunk = self._rendering.plan.chunks.get(index)
-        return self._known.get(_key_of(chunk)) if chunk is not None else None
+        return self._figures_of(chunk) if chunk is not None else None
 
     def measure(self, start: int, end: int) -> None:
         """Measure those chunks of the current mix in samples `[start, end)` that have no figures yet."""
@@ -60,7 +60,7 @@ class LinearityMeter(QObject):
             return
         plan = self._rendering.update_plan()
         first, last = plan.grid.owner(start), plan.grid.owner(max(start, end - 1))
-        todo = [chunk for chunk in plan.chunks.between(first, last) if _key_of(chunk) not in self._known]
+        todo = [chunk for chunk in plan.chunks.between(first, last) if self._figures_of(chunk) is None]
         self.progress = Progress(0, len(todo), "chunks")
         work = self._work(todo)
         job = self._job = BackgroundJob(work, self)
@@ -81,6 +81,16 @@ class LinearityMeter(QObject):
             self._job.cancel()
             self._job.wait()
 
+    def _figures_of(self, chunk: Chunk) -> ChunkFigures | None:
+        found = self._found.get(chunk.index)
+        if found is not None and found[0] is chunk:
+            return found[1]
+        known = self._known.get(chunk.key)
+        figures = known.get(chunk.fingerprint) if known is not None else None
+        if figures is not None:
+            self._found[chunk.index] = chunk, figures
+        return figures
+
     def _work(self, todo: list[Chunk]) -> Work:
         rendering, plan, dry = self._rendering, self._rendering.plan, self._rendering.dry
         session = rendering.playable(self._document.session)
@@ -99,7 +109,7 @@ class LinearityMeter(QObject):
         return work
 
     def _on_measured(self, chunk: Chunk, figures: ChunkFigures) -> None:
-        self._known[_key_of(chunk)] = figures
+        self._known.setdefault(chunk.key, {})[chunk.fingerprint] = figures
         if len(self._known) > _MOST_KNOWN:
             del self._known[next(iter(self._known))]
         self.found.emit(chunk.key)
@@ -111,7 +121,3 @@ class LinearityMeter(QObject):
     def _on_ended(self) -> None:
         self._job = None
         self.state_changed.emit()
-
-
-def _key_of(chunk: Chunk) -> _FiguresKey:
-    return chunk.key, chunk.fingerprint

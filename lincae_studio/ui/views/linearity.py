@@ -91,14 +91,14 @@ class LinearityPlot(TimeCanvas):
         self.shown = shown
         self.invalidate()
 
-    def figure(self, name: str, index: int) -> float | None:
-        """A figure of a chunk in dB, or None."""
-        if name == "residual":
-            return self._residuals.of(index)
-        figures = self._linearity_meter.of(index)
-        if figures is None:
-            return None
-        return figures.sum_db if name == "sum" else figures.floor_db
+    def figures(self, index: int) -> dict[str, float | None]:
+        """The figures of a chunk in dB, by the names of `MEASURES`; None while one is not available."""
+        measured = self._linearity_meter.of(index)
+        return {
+            "residual": self._residuals.of(index),
+            "sum": measured.sum_db if measured is not None else None,
+            "floor": measured.floor_db if measured is not None else None,
+        }
 
     def shares(self, index: int) -> list[tuple[Track, TrackFigures]]:
         """The tracks of a measured chunk, in order, with their figures."""
@@ -131,11 +131,11 @@ class LinearityPlot(TimeCanvas):
 
     def _draw_residuals(self, painter: QPainter, chunks: Sequence[int], count: int) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
-        sides = {index: self._sides(index, count) for index in chunks}
+        found = [(*self._sides(index, count), self.figures(index)) for index in chunks]
         for name, _ in reversed(MEASURES):
             lines = []
-            for index, (left, right) in sides.items():
-                value = self.figure(name, index)
+            for left, right, figures in found:
+                value = figures[name]
                 if value is not None:
                     y = self._y(min(max(value, BOTTOM_DB), TOP_DB), TOP_DB, BOTTOM_DB)
                     top = min(max(y - _LINE_PX / 2, 0.0), self.height() - _LINE_PX)
@@ -188,17 +188,18 @@ class LinearityPlot(TimeCanvas):
             return ""
         lines = [f"{format_time(sample / self._rendering.session.rate)}, chunk {index}"]
         if self.shown == "residuals":
+            figures = self.figures(index)
             for name, text in MEASURES:
-                value = self.figure(name, index)
+                value = figures[name]
                 if value is not None:
                     lines.append(f"{text}: {value:.1f} dB")
         else:
             tracks = sorted(self.shares(index), key=lambda item: -abs(item[1].share or 0.0))
-            for track, figures in tracks[:3]:
+            for track, share in tracks[:3]:
                 name = plain_text.shown(track.name if len(track.name) <= _NAME else f"{track.name[: _NAME - 1]}…")
-                level = "" if figures.level_db is None else f", {figures.level_db:.1f}"
-                loss = "" if figures.loss_db is None else f", loss {figures.loss_db:.0f}"
-                lines.append(f"{name} {100.0 * (figures.share or 0.0):.0f} %{level}{loss} dB")
+                level = "" if share.level_db is None else f", {share.level_db:.1f}"
+                loss = "" if share.loss_db is None else f", loss {share.loss_db:.0f}"
+                lines.append(f"{name} {100.0 * (share.share or 0.0):.0f} %{level}{loss} dB")
         return "\n".join(lines).replace("-", "−") if len(lines) > 1 else ""
 
     # Qt overrides
@@ -243,7 +244,7 @@ class LinearityPanel(QWidget):
         context.document.changed.connect(self._show_state)
         self._gathering = QTimer(self)
         self._gathering.setSingleShot(True)
-        self._gathering.timeout.connect(self._show_medians)
+        self._gathering.timeout.connect(lambda: context.rendering.spare_time.add(self._show_medians))
         for signal in (context.residuals.changed, context.linearity_meter.found, context.axis.changed):
             signal.connect(self._show_medians_soon)
         context.rendering.plan_changed.connect(self._show_medians_soon)
@@ -307,11 +308,11 @@ class LinearityPanel(QWidget):
         if not self._gathering.isActive():
             self._gathering.start(_GATHER_MS)
 
-    def _show_medians(self) -> None:
-        """Show the medians of the chunks in view."""
-        chunks = self.plot.in_view()
+    def _show_medians(self) -> bool:
+        """Show the medians of the chunks in view. As a step of spare time: there is no more to do."""
+        found = [self.plot.figures(index) for index in self.plot.in_view()]
         for name, text in MEASURES:
-            value = median_db([self.plot.figure(name, index) for index in chunks])
+            value = median_db([figures[name] for figures in found])
             stochastic = self._context.rendering.plan.codec.stochastic
             if value is not None:
                 value_text = f"{value:.1f} dB".replace("-", "−")
@@ -323,6 +324,7 @@ class LinearityPanel(QWidget):
             compared = "true mix" if name == "residual" else "decodes"
             label.setText(f"{text} ({compared}): {value_text}")
             label.setToolTip(f"{_COMPARISONS[name]} Median of the chunks in view.")
+        return False
 
     def _show_state(self) -> None:
         linearity_meter, session = self._context.linearity_meter, self._context.document.session

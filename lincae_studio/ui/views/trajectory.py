@@ -21,7 +21,7 @@ from lincae_studio.ui.views.statistics import LatentStatistics, Statistics
 TRAIL = 48
 
 #: Largest number of points of the path, and of chunks used for it, evenly spread.
-_POINTS = 6000
+_POINTS = 2000
 _CHUNKS = 300
 
 #: Size limit of the cached points, in bytes.
@@ -90,7 +90,7 @@ class TrajectoryPanel(QWidget):
         self.plot.setMinimumHeight(170)
         self._gathering = QTimer(self)
         self._gathering.setSingleShot(True)
-        self._gathering.timeout.connect(self._draw)
+        self._gathering.timeout.connect(lambda: self._rendering.spare_time.add(self._draw))
         self.statistics.changed.connect(self._on_statistics_changed)
         for signal in (
             self._source.changed,
@@ -153,8 +153,8 @@ class TrajectoryPanel(QWidget):
         plan, axis = self._rendering.plan, self._context.axis
         first = plan.grid.owner(int(axis.start))
         last = plan.grid.owner(int(axis.start + axis.visible_samples))
-        seen = [chunk.index for chunk in plan.chunks.between(first, last)]
-        known = [index for index in seen if self._rendering.rendered(index) is not None]
+        get = self._rendering.store.get
+        known = [chunk.index for chunk in plan.chunks.between(first, last) if get(chunk.key) is not None]
         return known[:: max(1, -(-len(known) // _CHUNKS))]
 
     def _near_playhead(self) -> list[int]:
@@ -164,13 +164,14 @@ class TrajectoryPanel(QWidget):
         first, last = owner(max(0, self._playhead - (TRAIL - 1) * hop)), owner(self._playhead)
         return list(range(first, min(last + 1, len(plan.chunks))))
 
-    def _draw(self) -> None:
+    def _draw(self) -> bool:
+        """Draw the visible part. As a step of spare time: there is no more to do."""
         statistics = self.statistics.latest
         if statistics is None:
             for item in (self._path, self._trail, self._point):
                 item.setData([], [])
             self._info.setText("Nothing is rendered yet")
-            return
+            return False
         indices = self._indices()
         near = [index for index in self._near_playhead() if self._rendering.rendered(index) is not None]
         tasks = {
@@ -191,6 +192,7 @@ class TrajectoryPanel(QWidget):
             f"Shows the visible part of the session, with the last {TRAIL} frames highlighted."
         )
         self._draw_playhead()
+        return False
 
     def _draw_playhead(self) -> None:
         """Draw the frame at the playhead and the trail before it."""

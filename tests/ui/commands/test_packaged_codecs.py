@@ -77,8 +77,8 @@ def test_a_codec_of_a_package_renders(qtbot: QtBot, window: MainWindow, tmp_path
     qtbot.waitUntil(lambda: not window.linearity_meter.busy, timeout=LIMIT_MS)
     qtbot.waitUntil(lambda: "true mix" in panel.medians["residual"].text(), timeout=LIMIT_MS)
     plot = panel.plot
-    qtbot.waitUntil(lambda: None not in (plot.figure("residual", 0), plot.figure("sum", 0)), timeout=LIMIT_MS)
-    assert [(plot.figure(name, 0) or 0.0) < -100.0 for name in ("residual", "sum")] == [True, True]
+    qtbot.waitUntil(lambda: None not in (plot.figures(0)["residual"], plot.figures(0)["sum"]), timeout=LIMIT_MS)
+    assert [(plot.figures(0)[name] or 0.0) < -100.0 for name in ("residual", "sum")] == [True, True]
 
 
 @pytest.mark.engine

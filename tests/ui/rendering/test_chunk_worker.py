@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -65,3 +66,28 @@ def test_the_arrays_of_a_struct_count(qtbot: QtBot) -> None:
         assert worker.nbytes >= 8 * 10 * KILOBYTE
     finally:
         worker.close()
+
+
+def test_workers_of_one_window_take_turns(qtbot: QtBot) -> None:
+    """Frames would otherwise wait for several threads at once."""
+    owner, gate = QObject(), IdleGate()
+    entered, leave = threading.Semaphore(0), threading.Semaphore(0)
+
+    def compute(number: int) -> int:
+        entered.release()
+        leave.acquire()
+        return number
+
+    workers = [ChunkWorker[int, int](f"worker {number}", compute, owner, gate) for number in range(3)]
+    try:
+        for number, worker in enumerate(workers):
+            worker.request([("key", number)])
+        for _ in workers:
+            assert entered.acquire(timeout=LIMIT_MS / 1e3)
+            assert not entered.acquire(timeout=0.05), "a second one computes"
+            leave.release()
+        qtbot.waitUntil(lambda: all(worker.has("key") for worker in workers), timeout=LIMIT_MS)
+    finally:
+        leave.release(3)
+        for worker in workers:
+            worker.close()

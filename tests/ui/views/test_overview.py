@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.views.heatmap import HeatmapPlot
 from lincae_studio.ui.views.overview import COLUMNS, Overview, pooled
 from tests.helpers import noise
 from tests.ui.conftest import LIMIT_MS, wait_rendered
@@ -63,6 +64,11 @@ def test_runs_of_any_length_keep_their_largest_values() -> None:
     np.testing.assert_array_equal(pooled(latents, 5)[:, 4], largest(latents[:, 20:]))
 
 
+def up_to_date(plot: HeatmapPlot) -> bool:
+    """Whether everything that it has taken is drawn."""
+    return not (plot._unseen.any() or plot._outdated or plot._drawing.isActive())
+
+
 def test_a_long_session_is_one_picture_of_its_latents(qtbot: QtBot, song: MainWindow) -> None:
     plan = song.rendering.plan
     step = plan.grid.step_samples
@@ -75,7 +81,7 @@ def test_a_long_session_is_one_picture_of_its_latents(qtbot: QtBot, song: MainWi
     axis.zoom(2.0, 0.0)
     assert step / axis.samples_per_px < 16, "chunks are narrow"
     wait_rendered(qtbot, song)
-    qtbot.waitUntil(lambda: not plot._drawing.isActive(), timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: bool(plot._current.all()) and up_to_date(plot), timeout=LIMIT_MS)
     assert plot._whole.isVisible()
     assert not drawn(plot)
     image = np.asarray(plot._whole.image)
@@ -90,7 +96,7 @@ def test_a_long_session_is_one_picture_of_its_latents(qtbot: QtBot, song: MainWi
     with engine_frozen():
         song.document.apply("Gain", lambda s: edits.set_clip_gain(s, {first.id}, 0.5))
         qtbot.waitUntil(lambda: bool((np.asarray(plot._whole.image) != image).any()), timeout=LIMIT_MS)
-        qtbot.waitUntil(lambda: not plot._drawing.isActive(), timeout=LIMIT_MS)
+        qtbot.waitUntil(lambda: up_to_date(plot), timeout=LIMIT_MS)
         faded = np.asarray(plot._whole.image)
         touched = [chunk.index for chunk in song.rendering.plan.audible if song.rendering.rendered(chunk.index) is None]
         assert 0 < len(touched) < 5
