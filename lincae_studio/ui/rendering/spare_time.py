@@ -15,7 +15,7 @@ from shiboken6 import isValid
 from lincae_studio.ui.rendering.idle_gate import IdleGate
 
 #: No step begins in a slice after this much of the main thread's CPU time, which does not depend on the machine's load.
-_SLICE_S = 0.004
+_SLICE_S = 0.002
 
 #: During interaction, slices take up this share of the time, and patient work waits this long at most.
 _SHARE = 0.33
