@@ -36,6 +36,8 @@ class TimeAxis(QObject):
         self.rate: int = DEFAULT_RATE
         self.samples_per_px = _EMPTY_S * self.rate / self.width_px
         self._before = (self.start, self.samples_per_px)
+        #: What `changed` was last emitted for.
+        self._announced: tuple[float, ...] = ()
         #: Whether the view was fitted to the session and not zoomed or scrolled since.
         self._fitted = False
         #: Whether a drag is in progress, during which the view must not follow the playhead.
@@ -148,4 +150,7 @@ class TimeAxis(QObject):
     def _limit(self) -> None:
         self.samples_per_px = min(max(self.samples_per_px, _CLOSEST), self.max_samples_per_px)
         self.start = min(max(self.start, 0.0), self.scroll_range)
-        self.changed.emit()
+        now = self.start, self.samples_per_px, self.width_px, self.length, self.rate
+        if now != self._announced:
+            self._announced = now
+            self.changed.emit()

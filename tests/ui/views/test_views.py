@@ -83,6 +83,20 @@ def test_the_axis_has_limits() -> None:
     assert axis.width_px == 1000
 
 
+def test_the_axis_announces_only_what_changes() -> None:
+    axis = TimeAxis()
+    announced = []
+    axis.changed.connect(lambda: announced.append(axis.start))
+    axis.set_length(1_000_000)
+    axis.scroll_to(axis.scroll_range)
+    count = len(announced)
+    axis.scroll_to(2.0 * axis.scroll_range)
+    axis.zoom(1.0, 100.0)
+    assert len(announced) == count, "at the end, the wheel repaints nothing"
+    axis.scroll_to(0.0)
+    assert announced[count:] == [0.0]
+
+
 def test_fit_and_reveal() -> None:
     axis = axis_of(44_100 * 60)
     axis.zoom(0.01, 0)
