@@ -102,11 +102,11 @@ def mixing_loss(module: Training, decoded: Tensor, truth: Tensor, gains: Tensor,
     decoded, truth = decoded[:, whole].float(), truth[:, whole]
     alone, mixed = decoded.chunk(2)
     distance = mr_stft(decoded, truth)
-    error_db = _ratio_db(decoded - truth, truth)
+    error_db = _ratio_db(decoded - truth, truth).mean()
     additivity_db = _ratio_db(mixed - alone - gains * alone.roll(1, 0), mixed)
     module.seen["mr_stft"], module.seen["snr_db"] = distance.detach(), -error_db.detach()
-    module.seen["additivity_db"] = -additivity_db.detach()
-    excess = (additivity_db + recipe.additivity_db).relu()
+    module.seen["additivity_db"] = -additivity_db.detach().mean()
+    excess = (additivity_db + recipe.additivity_db).relu().mean()
     return distance + recipe.waveform_weight * error_db + recipe.additivity_weight * excess
 
 
@@ -117,6 +117,6 @@ def random_gains(count: int, generator: torch.Generator) -> Tensor:
 
 
 def _ratio_db(error: Tensor, signal: Tensor) -> Tensor:
-    """Mean ratio of the energies of `(B, N)` in dB."""
+    """`(B,)` ratios of the energies of `(B, N)` in dB."""
     ratio = error.square().sum(1) / signal.square().sum(1).clamp_min(1e-12)
-    return 10.0 * (ratio + _RATIO_FLOOR).log10().mean()
+    return 10.0 * (ratio + _RATIO_FLOOR).log10()

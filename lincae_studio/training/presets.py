@@ -97,7 +97,7 @@ PRESETS: dict[str, LinCaeRecipe | LinearRecipe] = {
         warmup=500,
     ),
     "linear-8x": LinearRecipe(**_LINEAR, exact=112, sketched=16),
-    "linear-15x": LinearRecipe(**_LINEAR, exact=58, sketched=10, additivity_db=29.0),
+    "linear-15x": LinearRecipe(**_LINEAR, exact=58, sketched=10),
 }
 
 

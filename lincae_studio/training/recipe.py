@@ -201,7 +201,7 @@ class DecoderRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         width, blocks, kernel, pairs, excitations, level_frames: as in `LinearConfig`.
         frames: latent frames per window.
         waveform_weight: of the ratio of error and signal in dB, beside the MR-STFT distance.
-        additivity_weight: of the decibels by which the error of additivity exceeds `additivity_db`.
+        additivity_weight: of the decibels by which a sum's error of additivity exceeds `additivity_db`.
         additivity_db: the ratio of a decoded sum to that error which is good enough.
     """
 
@@ -214,8 +214,8 @@ class DecoderRecipe(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     frames: int = 48
 
     waveform_weight: float = 0.03
-    additivity_weight: float = 0.02
-    additivity_db: float = 27.0
+    additivity_weight: float = 0.04
+    additivity_db: float = 25.5
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -15,7 +15,7 @@ from lincae_studio.codecs.linear.codec import load_codec
 from lincae_studio.codecs.linear.folder import save_folder
 from lincae_studio.evaluation.metrics import mr_stft as exact_mr_stft
 from lincae_studio.training import callbacks, export as export_module
-from lincae_studio.training.linear import LinearTraining
+from lincae_studio.training.linear import LinearTraining, mixing_loss
 from lincae_studio.training.linear_net import LinearNet
 from lincae_studio.training.recipe import LinearRecipe, Run
 from lincae_studio.training.run import begin, read_run, train
@@ -123,6 +123,19 @@ def test_the_error_of_additivity_is_pressed_below_its_limit() -> None:
             optimiser.step()
         ratios[weight] = float(module.seen["additivity_db"])
     assert ratios[1.0] > ratios[0.0] + 3.0
+
+
+def test_each_sum_has_to_be_additive_not_only_the_mean() -> None:
+    recipe = tiny(batch=2, additivity_weight=1.0, additivity_db=28.0)
+    module = LinearTraining(recipe)
+    audio, gains = audio_of(recipe), torch.ones(2, 1)
+    truth = torch.cat([audio, audio + audio.roll(1, 0)])
+    decoded = truth.clone()
+    decoded[2] *= 1.1
+    loss = mixing_loss(module, decoded, truth, gains, recipe.margin)
+    unlimited = mixing_loss(LinearTraining(tiny(additivity_weight=0.0)), decoded, truth, gains, recipe.margin)
+    assert float(module.seen["additivity_db"]) > 28.0
+    assert float(loss - unlimited) == pytest.approx((28.0 - 20.0 * np.log10(11.0)) / 2.0, abs=0.01)
 
 
 def test_a_run_is_resumed_bit_for_bit_and_exports_a_codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
