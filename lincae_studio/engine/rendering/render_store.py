@@ -66,6 +66,8 @@ class RenderStore:
         self._max_bytes = max_bytes
         self._playhead = 0
         self._renders: OrderedDict[str, Rendered] = OrderedDict()
+        #: Bytes of all renders, and of those that the current plan does not have.
+        self._bytes = self._unused_bytes = 0
         #: What is heard of chunks of the current plan until they are rendered.
         self._previews: OrderedDict[str, Rendered] = OrderedDict()
         self._failures: dict[str, str] = {}
@@ -81,8 +83,7 @@ class RenderStore:
     @property
     def nbytes(self) -> int:
         """Size of all stored renders, in bytes."""
-        with self._changed:
-            return sum(rendered.nbytes for rendered in self._renders.values())
+        return self._bytes
 
     def get(self, key: str) -> Rendered | None:
         """The render of a chunk, if it is stored. Does not take the lock: views call it while they draw."""
@@ -101,7 +102,11 @@ class RenderStore:
                     self._changed.notify_all()
                 return []
             if not self._passing or self._is_wanted(rendered.key):
+                replaced = self._renders.get(rendered.key)
+                if replaced is not None:
+                    self._count(replaced, -1)
                 self._renders[rendered.key] = rendered
+                self._count(rendered, 1)
             self._previews.pop(rendered.key, None)
             self._failures.pop(rendered.key, None)
             self._rendering = None if self._rendering == rendered.key else self._rendering
@@ -128,6 +133,18 @@ class RenderStore:
         """Drop all previews."""
         with self._changed:
             self._previews.clear()
+
+    def _drop(self, key: str) -> None:
+        """Drop a render, if it is stored."""
+        rendered = self._renders.pop(key, None)
+        if rendered is not None:
+            self._count(rendered, -1)
+
+    def _count(self, rendered: Rendered, sign: int) -> None:
+        """Add the bytes of a render, or subtract them."""
+        self._bytes += sign * rendered.nbytes
+        if rendered.key not in self._current.keys:
+            self._unused_bytes += sign * rendered.nbytes
 
     def _is_wanted(self, key: str) -> bool:
         """Whether the current plan, or the last lasting one, has a chunk with this key."""
@@ -164,7 +181,8 @@ class RenderStore:
             current = self._current.keys
             for key in before:
                 if not self._is_wanted(key):
-                    self._renders.pop(key, None)
+                    self._drop(key)
+            self._unused_bytes = sum(self._renders[key].nbytes for key in self._renders.keys() - current)
             self._passing = passing
             if not passing:
                 self._lasting = self._current
@@ -337,22 +355,18 @@ class RenderStore:
 
     def _evict(self) -> list[str]:
         """Make room: old renders first, then the farthest of the current plan. Returns the keys of the latter."""
-        current = self._current.keys
-        old = [key for key in self._renders if key not in current]
-        old_bytes = sum(self._renders[key].nbytes for key in old)
-        excess = sum(rendered.nbytes for rendered in self._renders.values()) - self._max_bytes
-        for key in old:
-            if old_bytes <= self._old_bytes and excess <= 0:
-                break
-            size = self._renders.pop(key).nbytes
-            old_bytes -= size
-            excess -= size
+        if self._unused_bytes > self._old_bytes or self._bytes > self._max_bytes:
+            current = self._current.keys
+            for key in [key for key in self._renders if key not in current]:
+                if self._unused_bytes <= self._old_bytes and self._bytes <= self._max_bytes:
+                    break
+                self._drop(key)
         evicted: list[str] = []
-        if excess > 0:
+        if self._bytes > self._max_bytes:
             nearest_first = sorted(self._renders, key=self._distance_of)
-            while excess > 0:
+            while self._bytes > self._max_bytes:
                 evicted.append(nearest_first.pop())
-                excess -= self._renders.pop(evicted[-1]).nbytes
+                self._drop(evicted[-1])
         return evicted
 
 

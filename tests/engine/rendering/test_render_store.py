@@ -137,6 +137,34 @@ def test_a_lower_limit_applies_at_once_and_returns_the_evicted_keys(plan: Plan, 
     assert not any(store.get(f"old {key}") for key in renders)
 
 
+def test_sizes_are_right_whatever_happens() -> None:
+    """They are kept up to date, not summed over all renders for each that arrives."""
+    rng = np.random.default_rng(0)
+    base = session_with_a_hole()
+    plans = [
+        plan_of(edits.set_track_gain(base, base.tracks[0].id, 0.5 + 0.1 * step), "mdct-4x", GRID) for step in range(4)
+    ]
+    chunks = [chunk for plan in plans for chunk in plan.audible]
+    size = blank(chunks[0], plans[0]).nbytes
+    store = RenderStore(old_bytes=3 * size)
+    plan = plans[0]
+    store.set_current(plan)
+    for _ in range(400):
+        event = rng.integers(8)
+        if event == 0:
+            plan = plans[rng.integers(4)]
+            store.set_current(plan, passing=bool(rng.integers(2)))
+        elif event == 1:
+            store.set_limit(int(rng.integers(1, 12)) * size)
+        else:
+            chunk = chunks[rng.integers(len(chunks))]
+            store.put(blank(chunk, plan))
+        stored = {chunk.key for chunk in chunks if store.get(chunk.key) is not None}
+        assert store.nbytes == len(stored) * size
+        unused = stored - {chunk.key for chunk in plan.audible}
+        assert store._unused_bytes == len(unused) * size <= 3 * size
+
+
 def test_failures_of_older_plans_are_forgotten(plan: Plan) -> None:
     store = RenderStore()
     now = plan.audible[0].key
