@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
+from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.session import edits
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
@@ -175,6 +176,27 @@ def test_figures_are_updated_when_a_clip_moves_to_another_track(
     figures = song.linearity_meter.of(0)
     assert figures is not None
     assert home in figures.tracks
+
+
+def test_showing_figures_identifies_each_chunk_once_and_only_if_it_is_measured(
+    qtbot: QtBot, song: MainWindow, panel: LinearityPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fingerprints go through all tracks: in an hour of 64 tracks, one for each chunk and update froze the window."""
+    compute, asked = Chunk.fingerprint.__get__, []
+
+    def fingerprint(chunk: Chunk) -> object:
+        asked.append(chunk.index)
+        return compute(chunk)
+
+    monkeypatch.setattr(Chunk, "fingerprint", property(fingerprint))
+    panel._show_medians()
+    assert asked == []
+    measure(qtbot, song, panel)
+    panel._show_medians()
+    asked.clear()
+    panel._show_medians()
+    assert "not measured" not in panel.medians["sum"].text()
+    assert asked == []
 
 
 def test_measuring_continues_when_the_view_is_closed(qtbot: QtBot, song: MainWindow, panel: LinearityPanel) -> None:
