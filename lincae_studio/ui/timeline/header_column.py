@@ -94,7 +94,9 @@ class HeaderColumn(QWidget):
         document.replaced.connect(self._forget)
         document.changed.connect(self._follow)
         selection.changed.connect(self._follow)
-        rows.changed.connect(self._follow)
+        rows.changed.connect(self._on_rows_changed)
+        self._placed = rows.offset_px, rows.tops
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)  # so that scrolling shifts what is painted
 
     def set_tab_neighbours(self, before: QWidget, after: QWidget) -> None:
         """Tab reaches the headers after one control and before another."""
@@ -212,6 +214,13 @@ class HeaderColumn(QWidget):
         for track_id in list(self._headers):
             self._release(track_id, gone=True)
         self.levels.clear()
+
+    def _on_rows_changed(self) -> None:
+        (offset, tops), self._placed = self._placed, (self._rows.offset_px, self._rows.tops)
+        if tops is self._rows.tops:
+            self.scroll(0, offset - self._rows.offset_px)
+            self.border.follow()
+        self._follow()
 
     def _follow(self) -> None:
         """Give each track in view a header."""
