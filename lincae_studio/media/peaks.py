@@ -29,6 +29,9 @@ _PAGE = FACTOR**_PAGE_LEVELS
 #: Smaller levels are not worth keeping.
 _SMALLEST_LEVEL = 64
 
+#: The longest runs of pairs that are reduced pair by pair; a column of a level that fits has no more.
+_SHORT = FACTOR + 2
+
 
 def block_peaks(audio: Audio) -> Audio:
     """Level-0 pairs `(ceil(N / BLOCK), 2)` of `(N,)` or `(N, C)` samples, over all channels."""
@@ -168,18 +171,26 @@ class SparsePyramid:
 def reduce_runs(pairs: Audio, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> Audio:
     """Minimum of column 0 and maximum of column 1 of `pairs[first[i]:last[i]]` for each run i; 0 outside `pairs`."""
     result = np.zeros((len(first), 2), np.float32)
-    inside = (last > 0) & (first < len(pairs))
-    if not inside.any():
+    outside = (last <= 0) | (first >= len(pairs))
+    if outside.all():
         return result
-    lo = np.clip(first[inside], 0, len(pairs) - 1)
-    hi = np.clip(last[inside], 1, len(pairs))
-    # reduceat takes interleaved (begin, end) indices; one pair is appended so that an end may be the length.
-    bounds = np.stack([lo, hi], axis=1).ravel()
-    base = int(lo.min())
-    part = pairs[base : int(hi.max())]
-    padded = np.concatenate([part, part[-1:]])
-    result[inside, 0] = np.minimum.reduceat(padded[:, 0], bounds - base)[::2]
-    result[inside, 1] = np.maximum.reduceat(padded[:, 1], bounds - base)[::2]
+    lowest, highest = np.minimum(np.maximum(first, 0), len(pairs) - 1), np.minimum(np.maximum(last, 1), len(pairs)) - 1
+    longest = int((highest - lowest).max()) + 1
+    if longest <= _SHORT:  # those of a pyramid: one pair of each run after the other
+        places = np.minimum(lowest + np.arange(longest)[:, None], highest)
+        whole = np.ascontiguousarray(pairs).view(np.int64)[:, 0]  # a pair each, which is faster to look up
+        found = whole.take(places).view(np.float32).reshape(longest, -1, 2)
+        found[:, :, 0].min(axis=0, out=result[:, 0])
+        found[:, :, 1].max(axis=0, out=result[:, 1])
+    else:  # adjacent ones, since what is between two runs is looked through
+        # reduceat takes interleaved (begin, end) indices; one pair is appended so that an end may be the length.
+        bounds = np.stack([lowest, highest + 1], axis=1).ravel()
+        base = int(lowest.min())
+        part = pairs[base : int(highest.max()) + 1]
+        padded = np.concatenate([part, part[-1:]])
+        result[:, 0] = np.minimum.reduceat(padded[:, 0], bounds - base)[::2]
+        result[:, 1] = np.maximum.reduceat(padded[:, 1], bounds - base)[::2]
+    result[outside] = 0.0
     return result
 
 

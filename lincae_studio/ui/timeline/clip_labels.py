@@ -59,7 +59,8 @@ def label_of(
         badges.append(f"processing failed: {failures[clip.media]}")
     elif clip.media in offline:
         badges.append("loading…" if loading else "file missing")
-    badges += [words(process) for process in file.chain]
+    if file.chain:
+        badges += [words(process) for process in file.chain]
     if clip.tempo:
         badges.append("follows tempo")
     if file.original is not None:
@@ -67,12 +68,17 @@ def label_of(
     rate = rate_of(clip.media)
     if file.sample_rate != rate:
         badges.append(f"{file.sample_rate / 1000:g} k → {rate / 1000:g} k")
-    return " · ".join([clip.name, *badges])
+    return " · ".join([clip.name, *badges]) if badges else clip.name
 
 
 def fits(label: str, left: float, right: float, base: QFont) -> bool:
     """Whether a label is drawn in full between two x positions."""
-    return QFontMetricsF(name_font(base)).horizontalAdvance(shown(label)) <= _room(left, right)
+    return _width(label, name_font(base).toString()) <= _room(left, right)
+
+
+def label_px(label: str, base: QFont) -> int:
+    """The distance from a clip's left border to the end of a label that is drawn in full."""
+    return _LEFT_PX + _width(label, name_font(base).toString())
 
 
 def paint_label(painter: QPainter, left: float, right: float, top: float, label: str, font: str, ink: QColor) -> None:

@@ -37,6 +37,9 @@ MARGIN_PX = 3
 #: Stereo clips are drawn as two waves where each is at least this tall.
 _WAVE_PX = 20
 
+#: Rounds borders of waveforms to device pixels, with a tolerance for floating-point error.
+_HALF = 0.5 + 1e-4
+
 #: Opacity of the waveform of a clip that is covered by another one.
 _COVERED = 0.6
 
@@ -175,20 +178,19 @@ def _shown(area: QRect, row: Row, store: MediaStore, axis: TimeAxis) -> list[_Sh
     begin = axis.start + (area.left() - 2) * axis.samples_per_px
     end = axis.start + (area.right() + 2) * axis.samples_per_px
     found: list[_Shown] = []
-    later = math.inf
-    covered_px: int | None = None
+    next_start, covered = math.inf, math.inf
     audio: dict[str, ConformedMedia | None] = {}
     looks: dict[str, _Looks] = {}
     theme_colors = theme.colors()
     for clip in reversed(row.clips):
         if clip.start > end or clip.start + clip.length < begin:
             if clip.start > end:
-                later = axis.x_of(clip.start)
+                next_start = clip.start
             continue
-        left_px = axis.pixel_of(clip.start)
-        if left_px == covered_px and clip.length < axis.samples_per_px and clip.id not in row.selected:
-            continue  # less than a pixel, below a clip that begins at the same one
-        covered_px = left_px
+        if clip.length < axis.samples_per_px and clip.id not in row.selected:
+            if axis.pixel_of(clip.start) == covered:
+                continue  # less than a pixel, below a clip that begins at the same one
+            covered = axis.pixel_of(clip.start)
         rect = clip_rect(clip, axis, row.top, row.height_px)
         heard = row.audible and not clip.mute
         color = (clip.color or row.track.color) if heard else theme_colors.clip_muted
@@ -198,8 +200,9 @@ def _shown(area: QRect, row: Row, store: MediaStore, axis: TimeAxis) -> list[_Sh
         played = clip if other is None else standing_in(clip, row.media[clip.media], other)
         if played.media not in audio:
             audio[played.media] = store.get(played.media)
-        found.append(_Shown(clip, played, rect, audio[played.media], *looks[color], min(rect.right(), later)))
-        later = rect.left()
+        name_right = min(rect.right(), axis.x_of(next_start))
+        found.append(_Shown(clip, played, rect, audio[played.media], *looks[color], name_right))
+        next_start = clip.start
     found.reverse()
     return found
 
@@ -251,7 +254,7 @@ def _paint_waves(
         pieces = []
         for item, rect in clips if area.bottom() >= row.top + MARGIN_PX + NAME_PX else ():
             end = rect.right() if item.heard is item.clip else min(rect.right(), axis.x_of(item.heard.end))
-            first, last = (math.floor(x * ratio + 0.5 + 1e-4) for x in (rect.left(), end))
+            first, last = math.floor(rect.left() * ratio + _HALF), math.floor(end * ratio + _HALF)
             if item.audio is None or last <= first or last <= left or first >= right:
                 continue
             first = max(first, left)
@@ -274,7 +277,7 @@ def _paint_waves(
 
 def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, font: str) -> None:
     """Paint over the waveform: fades, name, handles, and the frame of a selected clip."""
-    clip, rect, outline = item.clip, item.rect, QColor(theme.colors().outline)
+    clip, rect = item.clip, item.rect
     selected = clip.id in row.selected
     if clip.fade_in or clip.fade_out:
         paint_fades(painter, rect, clip, axis)
@@ -285,7 +288,7 @@ def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, fo
         if selected:
             paint_handles(painter, rect, clip, axis)
     if selected:
-        painter.setPen(QPen(outline, 2))
+        painter.setPen(QPen(QColor(theme.colors().outline), 2))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(rect.adjusted(1, 1, -1, -1))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
@@ -29,7 +29,7 @@ from lincae_studio.ui.model.track_rows import ROW_PX, TrackRows
 from lincae_studio.ui.model.wave_zoom import WaveZoom
 from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.timeline.canvas import PATTERN_PX, TimeCanvas
-from lincae_studio.ui.timeline.clip_labels import fits, label_of
+from lincae_studio.ui.timeline.clip_labels import fits, label_of, label_px
 from lincae_studio.ui.timeline.clip_painter import (
     MARGIN_PX,
     Row,
@@ -202,28 +202,34 @@ class Lanes(TimeCanvas):
 
     def scrolled(self, before: float) -> None:
         """Repaint clip names, which stay in view, and envelopes, whose segments start at the left border."""
-        session = self._session
+        session, media = self._session, {item.digest: item for item in self._session.media}
         begin, latest = self.axis.start, max(before, self.axis.start)
+        moved_px = max(0.0, (before - begin) / self.axis.samples_per_px)
         for position in self._visible(self.rect()):
             track, top = session.tracks[position], self._rows.top(position)
             if self._envelopes.of(track.id) is not None:
                 self._invalidate_row(position)
                 continue
-            last_end = named_end = 0
+            last_end, named_px, height = 0, 0.0, self._rows.height(position)
             for clip in track.clips:
                 end = clip.start + clip.length
-                if clip.start < latest and end > begin:  # its name was or is away from its start
-                    named_end = max(named_end, end)
                 # A curve clipped at another position may cover different pixels.
                 curved = clip.fade_in or clip.fade_out or clip.start < last_end
                 last_end = max(last_end, end)
+                if clip.start < latest and end > begin:  # its name was or is away from its start
+                    name_px = moved_px + label_px(self._label(clip, media), self.font())
+                    named_px = max(named_px, min(self.axis.x_of(end), name_px))
+                    if curved:
+                        height = MARGIN_PX + NAME_PX
                 if curved and clip.start < begin + self.axis.visible_samples and end > begin:
                     faded = self.hits.rect(clip, position).toAlignedRect().adjusted(-1, 0, 1, 0)
                     if self.outdated(faded):
                         self.invalidate(faded)
-            if named_end:
-                right = min(round(self.axis.x_of(named_end)) + 2, self.width())
-                self.invalidate(QRect(0, top, right, MARGIN_PX + NAME_PX))
+            if named_px:  # whole rows where possible: they are one area
+                self.invalidate(QRect(0, top, min(round(named_px) + 2, self.width()), height))
+
+    def _label(self, clip: Clip, media: Mapping[str, Media]) -> str:
+        return label_of(clip, media, self._offline(), self._loading, self._making, self._media.failures)
 
     def _visible(self, area: QRect) -> Sequence[int]:
         """Positions of the tracks whose lanes touch an area."""
@@ -353,7 +359,7 @@ class Lanes(TimeCanvas):
         later = (self.axis.x_of(other.start) for other in session.tracks[position].clips if other.start > clip.start)
         right = min(rect.right(), next(later, rect.right()), self.width())
         media = {item.digest: item for item in session.media}
-        label = label_of(clip, media, self._offline(), self._loading, self._making, self._media.failures)
+        label = self._label(clip, media)
         return "" if fits(label, max(rect.left(), 0.0), right, self.font()) else shown(label)
 
     def _drop_target(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> DropTarget:

@@ -87,41 +87,36 @@ def rows_image(
     """
     width = right - left
     pieces = list(chain(*rows))
-    owners = np.full(len(rows) * width, -1)
-    number = 0
+    nothing = len(pieces)
+    owners = np.full(len(rows) * width, nothing)
+    origins, number = np.zeros(nothing + 1), 0
     for row, own in enumerate(rows):
         begin = row * width - left
         for piece in own:
             owners[begin + max(piece.first, left) : begin + min(piece.last, right)] = number
+            origins[number] = piece.start - samples_per_column * (begin + piece.first)
             number += 1
-    drawn = np.flatnonzero(owners >= 0)
-    owners = owners[drawn]
-    starts = np.zeros(len(rows) * width)
-    gains = np.zeros(len(starts), np.float32)
-    colors = np.zeros(len(starts), np.uint32)
-    firsts = np.array([piece.first for piece in pieces])
-    begins = np.array([piece.start for piece in pieces])
-    starts[drawn] = begins[owners] + samples_per_column * (drawn % width + left - firsts[owners])
-    gains[drawn] = np.array([piece.gain for piece in pieces])[owners]
-    colors[drawn] = np.array([piece.color.rgba() for piece in pieces], np.uint32)[owners]
+    starts = origins.take(owners) + samples_per_column * np.arange(len(owners))
+    gains = np.array([*(piece.gain for piece in pieces), 0.0], np.float32).take(owners)
+    colors = np.array([*(piece.color.rgba() for piece in pieces), 0], np.uint32).take(owners)
     medias = {id(piece.media): piece.media for piece in pieces}
     numbers = {identity: number for number, identity in enumerate(medias)}
-    owners = np.array([numbers[id(piece.media)] for piece in pieces])[owners]
-    columns = np.zeros((2, len(starts), 2), np.float32)
-    stereo = np.zeros(len(starts), bool)
+    files = np.array([*(numbers[id(piece.media)] for piece in pieces), -1]).take(owners)
+    columns = np.zeros((2, len(owners), 2), np.float32)
+    stereo = np.zeros(len(owners), bool)
     for number, media in enumerate(medias.values()):
-        mine = drawn[owners == number]
+        mine = np.flatnonzero(files == number)
         if not len(mine):
             continue
         two = split and len(media.waves) > 1
         stereo[mine] = two
         for place, channel in enumerate((0, 1) if two else (None,)):
             _look_up(media, channel, mine, starts, samples_per_column, columns[place])
-        if not two:
-            columns[1, mine] = columns[0, mine]
-    columns *= gains[:, None]
-    second = (columns[1], stereo) if stereo.any() else None
-    return wave_image(columns[0], height, colors, look, second, len(rows))
+    second = None
+    if stereo.any():
+        np.copyto(columns[1], columns[0], where=~stereo[:, None])
+        second = columns[1] * gains[:, None], stereo
+    return wave_image(columns[0] * gains[:, None], height, colors, look, second, len(rows))
 
 
 def _look_up(
@@ -157,26 +152,22 @@ def wave_image(
             the others both are the same.
         rows: the pairs are those of this number of rows, drawn one below the other, each of that height.
     """
-    count = len(columns)
+    count, middle = len(columns), (height - 1) / 2
     colors = np.full(count, color.rgba(), np.uint32) if isinstance(color, QColor) else color
+    # All columns are opaque or transparent, so premultiplied is equivalent, and faster.
+    image = QImage(count // rows, rows * height, QImage.Format.Format_ARGB32_Premultiplied)
+    pixels = np.frombuffer(image.bits(), np.uint32).reshape(rows, height, -1)
     if second is None:
-        pixels = _band(columns, 0, height, (height - 1) / 2, (height - 1) / 2, colors, look, rows)
+        _band(columns, 0, height, middle, middle, colors, look, pixels)
     else:
         other, stereo = second
         half = height // 2
-        radius = np.where(stereo, (half - _GAP / 2 - 1) / 2, (height - 1) / 2)
-        upper = np.where(stereo, radius, (height - 1) / 2)
-        lower = np.where(stereo, height - 1 - radius, (height - 1) / 2)
-        pixels = np.concatenate(
-            [
-                _band(columns, 0, half, upper, radius, colors, look, rows),
-                _band(other, half, height, lower, radius, colors, look, rows),
-            ],
-            axis=1,
-        )
-    # Fully opaque or transparent, so premultiplied is equivalent, and faster. copy(): numpy will free the array.
-    width = count // rows
-    return QImage(pixels.data, width, rows * height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied).copy()
+        radius = np.where(stereo, (half - _GAP / 2 - 1) / 2, middle)
+        upper = np.where(stereo, radius, middle)
+        lower = np.where(stereo, height - 1 - radius, middle)
+        _band(columns, 0, half, upper, radius, colors, look, pixels)
+        _band(other, half, height, lower, radius, colors, look, pixels)
+    return image
 
 
 def _band(
@@ -187,21 +178,18 @@ def _band(
     radius: float | npt.NDArray[np.float64],
     colors: Pixels,
     look: WaveLook,
-    rows: int,
-) -> Pixels:
-    """Pixels `(rows, last - first, width)`: lines `[first, last)` of the waves of each row.
+    pixels: Pixels,
+) -> None:
+    """Fill lines `[first, last)` of the pixels `(rows, height, width)` with the waves of each row.
 
     They are around line `middle`, and full scale divided by the zoom is `radius` lines away.
     """
     clipped = (columns[:, 0] < -_FULL_SCALE) | (columns[:, 1] > _FULL_SCALE)
     if clipped.any():
         colors = np.where(clipped, np.uint32(look.clipped.rgba()), colors)
-    shown = (columns * look.zoom).clip(-1.0, 1.0)
-    low, high = middle - radius, middle + radius
-    top = np.clip(np.floor(middle - shown[:, 1] * radius + 0.5), low, high)
-    bottom = np.clip(np.ceil(middle - shown[:, 0] * radius - 0.5), low, high)
+    shown = np.minimum(np.maximum(columns * look.zoom, -1.0), 1.0)
+    top, bottom = np.floor(middle - shown[:, 1] * radius + 0.5), np.ceil(middle - shown[:, 0] * radius - 0.5)
     top, bottom = np.minimum(top, bottom).astype(np.int16), np.maximum(top, bottom).astype(np.int16)
     lines = np.arange(first, last, dtype=np.int16)[:, None]
-    top, bottom, colors = (each.reshape(rows, 1, -1) for each in (top, bottom, colors))
-    pixels: Pixels = ((lines >= top) & (lines <= bottom)) * colors
-    return pixels
+    top, bottom, colors = (each.reshape(len(pixels), 1, -1) for each in (top, bottom, colors))
+    np.multiply((lines >= top) & (lines <= bottom), colors, out=pixels[:, first:last])
