@@ -67,11 +67,24 @@ class EngineClient:
     so that the listener can request it again.
     """
 
-    def __init__(self, launcher: Launcher, on_event: Callable[[Event], None], silent_s: float = _SILENT_S) -> None:
-        """`launcher` starts the process, which is killed after `silent_s` without a message."""
+    def __init__(
+        self,
+        launcher: Launcher,
+        on_event: Callable[[Event], None],
+        silent_s: float = _SILENT_S,
+        pause_s: Callable[[float], float] = lambda _: 0.0,
+    ) -> None:
+        """`launcher` starts the process, which is killed after `silent_s` without a message.
+
+        `pause_s`: called in any thread with the time of the last answer (`time.monotonic`); returns how much longer the
+        next one must wait, in seconds. Answers do not wait while there are requests of an export.
+        """
         self._launcher = launcher
         self._on_event = on_event
         self._silent_s = silent_s
+        self._pause_s = pause_s
+        #: When the engine was last given something to render.
+        self._answered_at = 0.0
         self._lock = threading.RLock()
         self._sending = threading.Lock()
         #: Something may have to be sent.
@@ -340,7 +353,7 @@ class EngineClient:
 
     def _send_changes(self) -> None:
         while not self._closing.is_set():
-            self._wake.wait(self._silent_s / _CHECKS)
+            self._wake.wait(self._paused_s() or self._silent_s / _CHECKS)
             self._wake.clear()
             self._kill_if_stuck()
             self._send_pending()
@@ -379,7 +392,7 @@ class EngineClient:
             return []
         pending = [message for kind, message in self._settings.items() if self._sent_settings.get(kind) != message]
         self._sent_settings = dict(self._settings)
-        while self._asked and len(self._under_way) < channel.ahead:
+        while self._asked and len(self._under_way) < channel.ahead and not self._paused_s():
             early = self._requests.take_previews(self._asked[0].previews)
             chunks = () if early else self._requests.take(self._asked[0].batches)
             if early:
@@ -390,4 +403,11 @@ class EngineClient:
             else:
                 break
             del self._asked[0]
+            self._answered_at = time.monotonic()
         return pending
+
+    def _paused_s(self) -> float:
+        """How much longer the engine must wait for an answer; 0 if it may have one, or has not asked."""
+        with self._lock:
+            waits = bool(self._asked) and not self._requests.is_pending("export")
+        return self._pause_s(self._answered_at) if waits else 0.0

@@ -118,8 +118,8 @@ class Requests:
 
     def _next_priority(self) -> Priority | None:
         """The priority whose turn it is; None if no request is pending."""
-        others: list[Priority] = [priority for priority in ("export", "analysis") if self._is_pending(priority)]
-        if self._is_pending("live") and not (others and self._live_in_a_row >= _LIVE_FOR_EACH_OTHER):
+        others: list[Priority] = [priority for priority in ("export", "analysis") if self.is_pending(priority)]
+        if self.is_pending("live") and not (others and self._live_in_a_row >= _LIVE_FOR_EACH_OTHER):
             self._live_in_a_row = self._live_in_a_row + 1 if others else 0
             return "live"
         if not others:
@@ -128,7 +128,8 @@ class Requests:
         self._last_other = next((priority for priority in others if priority != self._last_other), others[0])
         return self._last_other
 
-    def _is_pending(self, priority: Priority) -> bool:
+    def is_pending(self, priority: Priority) -> bool:
+        """Whether there are requests of a priority that were not sent."""
         return any(key not in self._sent for key in self._requested[priority])
 
     def in_order(self, priority: Priority) -> Iterator[Chunk]:

@@ -53,7 +53,7 @@ class Rendering(QObject):
             is dragged, or a large session is planned, the session may be ahead of it; `update_plan` returns the plan of
             the current session.
         audio: reads the audio of sources; any thread.
-        idle_gate: delays what views compute in threads.
+        idle_gate, view_gate: delay what views compute in threads, and rendering while the view is zoomed or scrolled.
         spare_time: does the work of the main thread that can wait.
         computation: device and precision of codecs, set by `set_computation`, with what they come to once the engine
             has found out. Until then plans for a neural codec have a provisional identity, and no mix is requested.
@@ -89,26 +89,24 @@ class Rendering(QObject):
 
     def __init__(self, document: Document, media: MediaStore, cache_dir: Path) -> None:
         super().__init__(document)
-        self._loading = False
-        self._document = document
-        self._media = media
+        self._loading = self._repairing = False
+        self._document, self._media = document, media
         #: Digests of media files whose latents the engine has.
         self._bundled: set[str] = set()
         #: Digests of media files whose cached audio is damaged and has not been rebuilt yet; any thread.
         self._damaged: set[str] = set()
-        self._repairing = False
         self.audio = StoreReader(media, lambda digest: digest in self._bundled or digest in self._damaged)
         media.on_damage = self._note_damage
         self.computation = Computation()
         #: Whether the engine could not find out what they come to; requested chunks then fail with the reason.
         self._not_possible = False
-        self.idle_gate = IdleGate()
+        self.idle_gate, self.view_gate = IdleGate(), IdleGate()
         self.spare_time = SpareTime(self, self.idle_gate)
         self.store = RenderStore()
         self.decode_time = DecodeTime()
         self.engine_status = EngineStatus()
         self._cache_dir = cache_dir
-        self._client = EngineClient(MachineLauncher(None, cache_dir, media), self._receive)
+        self._client = EngineClient(MachineLauncher(None, cache_dir, media), self._receive, pause_s=self._pause_s)
         self.requests = ChunkRequests(self._client, self.store)
         self._events: deque[engine.Event | list[str]] = deque()
         self._event.connect(self._on_event_received, Qt.ConnectionType.QueuedConnection)
@@ -354,6 +352,10 @@ class Rendering(QObject):
     def _on_document_changed(self, continuous: bool) -> None:
         self.idle_gate.note_interaction()
         self._planning.begin(continuous)
+
+    def _pause_s(self, since: float) -> float:
+        """Any thread: frames come first while the view moves, unless something is played, or rendered elsewhere."""
+        return 0.0 if self.store.playing or self.engine_status.machine else self.view_gate.delay(since)
 
     def _receive(self, event: engine.Event) -> None:
         """Reader thread: store results immediately; the main thread notifies the views."""

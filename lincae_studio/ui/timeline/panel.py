@@ -245,6 +245,8 @@ class TimelinePanel(QWidget):
         self.axis.changed.connect(self._follow_axis)
         for moved in (self.axis.changed, self.rows.changed, self.lanes.mouse.changed):
             moved.connect(self._rendering.idle_gate.note_interaction)
+        for moved in (self.axis.changed, self.rows.changed):
+            moved.connect(self._rendering.view_gate.note_interaction)
         self._horizontal.valueChanged.connect(lambda value: self.axis.scroll_to(value * _SCROLL_UNIT))
         self._vertical.valueChanged.connect(self.rows.set_offset)
         for canvas in self._canvases:

@@ -32,6 +32,7 @@ from lincae_studio.engine.process.events import (
     ChunkFailed,
     ChunkFinished,
     ChunkStarted,
+    Computed,
     EngineDown,
     EngineUnusable,
     EngineUp,
@@ -56,7 +57,7 @@ pytestmark = pytest.mark.linux("looks for processes as Linux names them")
 class Engine:
     """A client that notes its events; `on_event` is called in the reader thread, as the window's would be."""
 
-    def __init__(self, cache_dir: Path, run: Callable[..., None] = worker.run, **options: float) -> None:
+    def __init__(self, cache_dir: Path, run: Callable[..., None] = worker.run, **options: Any) -> None:
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = lambda _event: None
         self._changed = threading.Condition()
@@ -328,6 +329,22 @@ def test_exports_come_after_live_chunks(engine: Engine, plan: Plan) -> None:
     engine.client.start()
     engine.wait_for(plan.audible)
     assert {event.key for event in engine.of(ChunkStarted)[:3]} == {chunk.key for chunk in live}
+
+
+def test_only_exports_are_rendered_during_a_pause(cache_dir: Path, plan: Plan) -> None:
+    pausing = [True]
+    live, exported = plan.audible[:2], plan.audible[2:4]
+    with closing(Engine(cache_dir, pause_s=lambda _: 0.01 if pausing else 0.0)) as engine:
+        engine.client.request(live)
+        engine.client.start()
+        engine.client.compute(messages.Compute(1, plan.audible[0].codec, "silence", (4,)))
+        engine.wait(lambda: engine.of(Computed))
+        assert not engine.of(ChunkStarted), "this engine has asked for chunks before it could be ready"
+        engine.client.request(exported, priority="export")
+        engine.wait(lambda: engine.finished().keys() & {chunk.key for chunk in exported})
+        engine.client.request((), priority="export")
+        pausing.clear()
+        engine.wait_for(live)
 
 
 def test_a_missing_media_fails_its_chunks_and_no_others(engine: Engine, plan: Plan) -> None:

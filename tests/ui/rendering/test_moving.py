@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.engine.planning.plan import Plan
+from lincae_studio.engine.process.machine import Machine
 from lincae_studio.engine.rendering.render_store import RenderStore
 from lincae_studio.session import edits
 from lincae_studio.ui.main_window import MainWindow
@@ -159,3 +162,27 @@ def test_what_arrives_during_a_gesture_is_shown_after_it(
     monkeypatch.setattr(idle_gate, "_QUIET_S", 0.05)
     narrow.rendering.spare_time._wait(0.0)  # the timer was set for the long pause of above
     qtbot.waitUntil(lambda: shown(narrow), timeout=LIMIT_MS)
+
+
+@pytest.mark.parametrize("move_view", ["scroll", "zoom", "tracks"])
+def test_the_engine_waits_while_the_view_moves_unless_something_is_played(
+    qtbot: QtBot, narrow: MainWindow, monkeypatch: pytest.MonkeyPatch, move_view: str
+) -> None:
+    monkeypatch.setattr(idle_gate, "_QUIET_S", LIMIT_MS / 1e3)
+    rendering, lanes = narrow.rendering, narrow.timeline.lanes
+    narrow.timeline.axis.zoom(0.1, 0.0)
+    rendering.view_gate._moved_at = -LIMIT_MS / 1e3
+    assert not rendering._pause_s(time.monotonic())
+    if move_view == "tracks":
+        for _ in range(20):
+            narrow.document.apply("Add Track", edits.add_track)
+    modifiers = {"scroll": Qt.KeyboardModifier.ShiftModifier, "zoom": Qt.KeyboardModifier.ControlModifier}
+    wheel(lanes, 50, 20, -1, modifiers.get(move_view, Qt.KeyboardModifier.NoModifier))
+    assert rendering._pause_s(time.monotonic()) > 0.0
+    assert not rendering._pause_s(time.monotonic() - 1.0), "it does not stand still"
+    press(narrow, Qt.Key.Key_Space)
+    assert not rendering._pause_s(time.monotonic()), "what is heard does not wait"
+    press(narrow, Qt.Key.Key_Space)
+    assert rendering._pause_s(time.monotonic()) > 0.0
+    rendering.set_machine(Machine("elsewhere"))
+    assert not rendering._pause_s(time.monotonic()), "another machine does not delay frames here"
