@@ -203,7 +203,7 @@ class Lanes(TimeCanvas):
     def scrolled(self, before: float) -> None:
         """Repaint clip names, which stay in view, and envelopes, whose segments start at the left border."""
         session, media = self._session, {item.digest: item for item in self._session.media}
-        begin, latest = self.axis.start, max(before, self.axis.start)
+        begin, latest, last = self.axis.start, max(before, self.axis.start), self.axis.start + self.axis.visible_samples
         moved_px = max(0.0, (before - begin) / self.axis.samples_per_px)
         for position in self._visible(self.rect()):
             track, top = session.tracks[position], self._rows.top(position)
@@ -212,21 +212,26 @@ class Lanes(TimeCanvas):
                 continue
             last_end, named_px, height = 0, 0.0, self._rows.height(position)
             for clip in track.clips:
+                if clip.start >= last:
+                    break
                 end = clip.start + clip.length
                 # A curve clipped at another position may cover different pixels.
                 curved = clip.fade_in or clip.fade_out or clip.start < last_end
-                last_end = max(last_end, end)
-                if clip.start < latest and end > begin:  # its name was or is away from its start
+                if end > last_end:
+                    last_end = end
+                if end <= begin:
+                    continue
+                if clip.start < latest:  # its name was or is away from its start
                     name_px = moved_px + label_px(self._label(clip, media), self.font())
-                    named_px = max(named_px, min(self.axis.x_of(end), name_px))
-                    if curved:
-                        height = MARGIN_PX + NAME_PX
-                if curved and clip.start < begin + self.axis.visible_samples and end > begin:
+                    named_px = max(named_px, min(self.axis.x_of(end), name_px) + 2)
+                if curved:
                     faded = self.hits.rect(clip, position).toAlignedRect().adjusted(-1, 0, 1, 0)
+                    if faded.left() < named_px:
+                        height = MARGIN_PX + NAME_PX
                     if self.outdated(faded):
                         self.invalidate(faded)
             if named_px:  # whole rows where possible: they are one area
-                self.invalidate(QRect(0, top, min(round(named_px) + 2, self.width()), height))
+                self.invalidate(QRect(0, top, min(round(named_px), self.width()), height))
 
     def _label(self, clip: Clip, media: Mapping[str, Media]) -> str:
         return label_of(clip, media, self._offline(), self._loading, self._making, self._media.failures)

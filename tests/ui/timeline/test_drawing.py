@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from msgspec.structs import fields
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt
 from PySide6.QtGui import QColor, QImage, QRegion
-from PySide6.QtWidgets import QApplication, QFileDialog, QToolButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.media.store import MediaStore
@@ -176,6 +176,49 @@ def test_wheel_turns_leave_the_same_pixels_as_a_full_repaint(song: MainWindow) -
         for position in range(len(tracks)):
             lanes.invalidate(QRect(0, song.timeline.rows.top(position), lanes.width(), 20 + 30 * position))
             assert lanes.grab().toImage() == whole, f"a part of lane {position}, painted alone after turn {number}"
+
+
+class _Paints(QObject):
+    """Counts how many times a widget is painted."""
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self.count = 0
+        widget.installEventFilter(self)
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
+        self.count += event.type() == QEvent.Type.Paint
+        return False
+
+
+def test_scrolling_shifts_what_is_painted_of_the_headers(song: MainWindow) -> None:
+    """What is on the screen is compared, since a widget that is grabbed is painted again."""
+    headers = song.timeline.headers
+
+    def on_screen() -> QImage:
+        QApplication.processEvents()
+        place = QRect(headers.mapTo(song, QPoint(0, 0)), headers.size())
+        return song.screen().grabWindow(song.winId()).toImage().copy(place)
+
+    for _ in range(14):
+        song.document.apply("Add Track", edits.add_track)
+    wheel(song.timeline.lanes, 200, 60, -1)
+    paints = _Paints(headers.header(song.document.session.tracks[1].id).gain)
+    before, shown = None, on_screen()
+    while shown != before:
+        before, shown = shown, on_screen()
+    paints.count = 0
+    for notches in (-0.5, 1, -1, 0.5):
+        wheel(song.timeline.lanes, 200, 60, notches)
+        before, shown = shown, on_screen()
+        assert shown != before
+    assert not paints.count, "it stayed in view"
+    for notches in (-3, -1, 2, 1):
+        wheel(song.timeline.lanes, 200, 60, notches)
+        shown = on_screen()
+        for widget in (headers, *headers.findChildren(QWidget)):
+            widget.update()
+        assert on_screen() == shown, f"after {notches} notches"
 
 
 def test_a_drag_paints_the_lanes_that_it_touches(song: MainWindow) -> None:
