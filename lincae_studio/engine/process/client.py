@@ -265,6 +265,8 @@ class EngineClient:
                 with self._lock:
                     self._asked.append(message)
                 self._send_pending()
+                if self._paused_s():
+                    self._wake.set()  # so that the sender answers after the pause
             case messages.Resolved(computation=computation):
                 self._deliver(PrecisionResolved(computation))
             case messages.Computed():

@@ -347,6 +347,25 @@ def test_only_exports_are_rendered_during_a_pause(cache_dir: Path, plan: Plan) -
         engine.wait_for(live)
 
 
+def test_what_is_asked_for_during_a_pause_comes_after_it(cache_dir: Path, plan: Plan) -> None:
+    left = [0]
+
+    def pause_s(_: float) -> float:
+        left[0] -= 1
+        return 0.01 if left[0] > 0 else 0.0
+
+    with closing(Engine(cache_dir, pause_s=pause_s, silent_s=10 * TIMEOUT_S)) as one:
+
+        def begin(event: Event) -> None:
+            if isinstance(event, ChunkStarted) and not one.of(ChunkStarted):
+                left[0] = 5
+
+        one.on_event = begin
+        one.client.request(plan.audible)
+        one.client.start()
+        one.wait_for(plan.audible)
+
+
 def test_a_missing_media_fails_its_chunks_and_no_others(engine: Engine, plan: Plan) -> None:
     missing = plan_of(session_of(made_up_media(9, 5000)), "mdct-2x").audible
     engine.client.request([*missing, *plan.audible[:3]])
