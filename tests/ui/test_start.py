@@ -56,6 +56,16 @@ WelcomeCommands.show_once = shown_after(WelcomeCommands.show_once, sys.argv[1])
 sys.exit(app.run_app([]))
 """
 
+ON_SO_MANY_CORES = """
+import os, sys
+from lincae_studio import cores
+from lincae_studio.ui import app
+
+cores.count = lambda: int(sys.argv[1])
+app.make_application()
+print(os.environ.get("QT_NO_GUI_THREADPOOL"))
+"""
+
 START_WITH_A_PROJECT = """
 import sys
 from pathlib import Path
@@ -119,6 +129,16 @@ def test_the_window_opens_without_torch_and_closes_without_output() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("number", "setting", "expected"), [(2, "", "1"), (16, "", "None"), (2, "0", "0")])
+def test_on_few_cores_qt_paints_without_helpers_unless_told_otherwise(number: int, setting: str, expected: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "QT_NO_GUI_THREADPOOL"}
+    if setting:
+        environment["QT_NO_GUI_THREADPOOL"] = setting
+    command = [sys.executable, "-c", ON_SO_MANY_CORES, str(number)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip() == expected
+
+
 def test_the_first_start_alone_welcomes() -> None:
     lines = []
     for start in ("first", "second"):

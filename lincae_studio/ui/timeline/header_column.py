@@ -95,6 +95,7 @@ class HeaderColumn(QWidget):
         document.changed.connect(self._follow)
         selection.changed.connect(self._follow)
         rows.changed.connect(self._on_rows_changed)
+        #: The offset and the tops by which the headers were placed.
         self._placed = rows.offset_px, rows.tops
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)  # so that scrolling shifts what is painted
 

@@ -87,7 +87,7 @@ def rows_image(
     """
     width = right - left
     pieces = list(chain(*rows))
-    nothing = len(pieces)
+    nothing = len(pieces)  # the owner of the columns between them
     owners = np.full(len(rows) * width, nothing)
     origins, number = np.zeros(nothing + 1), 0
     for row, own in enumerate(rows):
