@@ -128,7 +128,6 @@ def test_the_window_opens_without_torch_and_closes_without_output() -> None:
     assert run.stderr == ""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("number", "setting", "expected"), [(2, "", "1"), (16, "", "None"), (2, "0", "0")])
 def test_on_few_cores_qt_paints_without_helpers_unless_told_otherwise(number: int, setting: str, expected: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "QT_NO_GUI_THREADPOOL"}
@@ -139,6 +138,7 @@ def test_on_few_cores_qt_paints_without_helpers_unless_told_otherwise(number: in
     assert done.stdout.strip() == expected
 
 
+@pytest.mark.slow
 def test_the_first_start_alone_welcomes() -> None:
     lines = []
     for start in ("first", "second"):

@@ -31,7 +31,6 @@ from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.timeline.canvas import PATTERN_PX, TimeCanvas
 from lincae_studio.ui.timeline.clip_labels import fits, label_of, label_px
 from lincae_studio.ui.timeline.clip_painter import (
-    MARGIN_PX,
     Row,
     paint_gain_line,
     paint_handles,
@@ -53,7 +52,6 @@ from lincae_studio.ui.timeline.envelopes import (
 from lincae_studio.ui.timeline.folded_lane import folded_looks, paint_folded
 from lincae_studio.ui.timeline.gestures import MoveClips
 from lincae_studio.ui.timeline.hint import paint_hint
-from lincae_studio.ui.timeline.hits import NAME_PX
 from lincae_studio.ui.timeline.lane_cursor import LaneCursor
 from lincae_studio.ui.timeline.lane_hits import LaneHits
 from lincae_studio.ui.timeline.lane_mouse import LaneMouse
@@ -210,7 +208,7 @@ class Lanes(TimeCanvas):
             if self._envelopes.of(track.id) is not None:
                 self._invalidate_row(position)
                 continue
-            last_end, named_px, height = 0, 0.0, self._rows.height(position)
+            last_end, height = 0, self._rows.height(position)
             for clip in track.clips:
                 if clip.start >= last:
                     break
@@ -221,17 +219,14 @@ class Lanes(TimeCanvas):
                     last_end = end
                 if end <= begin:
                     continue
-                if clip.start < latest:  # its name was or is away from its start
+                if clip.start < latest:  # its name was or is away from its start; whole rows are painted as one area
                     name_px = moved_px + label_px(self._label(clip, media), self.font())
-                    named_px = max(named_px, min(self.axis.x_of(end), name_px) + 2)
+                    right = round(min(self.axis.x_of(end), name_px, self.width() - 2)) + 2
+                    self.invalidate(QRect(0, top, right, height))
                 if curved:
                     faded = self.hits.rect(clip, position).toAlignedRect().adjusted(-1, 0, 1, 0)
-                    if faded.left() < named_px:
-                        height = MARGIN_PX + NAME_PX
                     if self.outdated(faded):
                         self.invalidate(faded)
-            if named_px:  # whole rows where possible: they are one area
-                self.invalidate(QRect(0, top, min(round(named_px), self.width()), height))
 
     def _label(self, clip: Clip, media: Mapping[str, Media]) -> str:
         return label_of(clip, media, self._offline(), self._loading, self._making, self._media.failures)

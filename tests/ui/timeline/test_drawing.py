@@ -178,6 +178,21 @@ def test_wheel_turns_leave_the_same_pixels_as_a_full_repaint(song: MainWindow) -
             assert lanes.grab().toImage() == whole, f"a part of lane {position}, painted alone after turn {number}"
 
 
+def test_scrolling_repaints_names_over_fades_as_a_full_repaint_does(song: MainWindow) -> None:
+    """A curve of which only the part below the name is painted again may cover other pixels there."""
+    rng, document, axis = random.Random(1), song.document, song.timeline.axis
+    for clip in list(document.session.clips()):
+        fade = rng.randint(0, clip.length)
+        document.apply("Fade", partial(edits.set_clip_fades, clip_ids={clip.id}, fade_in=fade, fade_out=0))
+    axis.zoom(rng.choice([0.5, 0.3, 0.2, 0.1, 0.05]), 0.0)
+    look(song)
+    for number in range(40):
+        px = rng.choice([rng.randint(-60, 60), rng.uniform(-60, 60)])
+        axis.scroll_to(axis.start + px * axis.samples_per_px)
+        look(song)
+        assert_drawn_whole(song, f"scrolling by {px} pixels in step {number}")
+
+
 class _Paints(QObject):
     """Counts how many times a widget is painted."""
 
