@@ -184,8 +184,7 @@ class Transport(QObject):
         if self._scrubbing:
             self._scrubbing = False
             self.player.stop()
-            self.player.seek(sample)
-            self.moved.emit(self.player.position)
+            self.seek(sample)
 
     def _follow_document(self) -> None:
         """Follow the loop, and the sample rate: playback stops, and the playhead keeps its time."""
@@ -268,6 +267,7 @@ class Transport(QObject):
         self._rendering.plan_slice()
         self._take_source()
         problem = self.player.play(start)
+        self._set_render_position(start)
         self._report_output(problem)
         self._clock.start()
         self.playing_changed.emit()
