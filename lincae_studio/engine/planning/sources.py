@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -215,12 +216,15 @@ def _crossfades(clips: Sequence[Clip]) -> tuple[dict[int, FadeRamp], dict[int, F
     return ins, outs
 
 
+def rise_of(shares: npt.NDArray[np.float64], shape: FadeShape) -> npt.NDArray[np.float64]:
+    """The factors of a fade in at these shares of its length: 0 before it, 1 after it."""
+    rise = np.clip(shares, 0.0, 1.0)
+    if shape == "equal-power":
+        return np.sin(rise * (np.pi / 2.0))
+    return 0.5 - 0.5 * np.cos(rise * np.pi) if shape == "s-curve" else rise
+
+
 def _ramp(ramp: FadeRamp, offset: int, count: int) -> Array:
     """`count` values of a rising ramp, from its sample `offset` on; 0 before and 1 after it."""
     position = np.arange(offset, offset + count)  # integers: float32 cannot count samples beyond six minutes
-    rise = np.clip((position + 0.5) / ramp.length, 0.0, 1.0)
-    if ramp.shape == "equal-power":
-        rise = np.sin(rise * (np.pi / 2.0))
-    elif ramp.shape == "s-curve":
-        rise = 0.5 - 0.5 * np.cos(rise * np.pi)
-    return rise.astype(np.float32)
+    return rise_of((position + 0.5) / ramp.length, ramp.shape).astype(np.float32)

@@ -65,9 +65,9 @@ class TimeAxis(QObject):
     def x_of(self, sample: float) -> float:
         return (sample - self.start) / self.samples_per_px
 
-    def pixel_of(self, sample: float) -> int:
-        """The nearest pixel; halves round up, with a tolerance for floating-point error."""
-        return math.floor(self.x_of(sample) + 0.5 + 1e-6)
+    def pixel_of(self, sample: float, ratio: float = 1.0) -> int:
+        """The nearest border of pixels, `ratio` to a point; halves round up, with a tolerance for rounding errors."""
+        return math.floor(self.x_of(sample) * ratio + 0.5 + 1e-6)
 
     def sample_at(self, x_px: float) -> int:
         """The sample under a pixel; never negative."""

@@ -27,10 +27,13 @@ _ZOOM_STEP = 2.0 ** (1 / 6)
 #: Share of the width that one wheel notch scrolls.
 _SCROLL_SHARE = 0.1
 
-#: Period of Qt's brush patterns, in pixels.
+#: Period of Qt's brush patterns, which it draws in device pixels at any scale.
 PATTERN_PX = 8
 
 _NOTCH = 120
+
+#: How far everything is moved at fractional scales.
+_BESIDE_HALF = 1e-4
 
 
 class TimeCanvas(QWidget):
@@ -78,10 +81,6 @@ class TimeCanvas(QWidget):
         self._dirty += area
         self.update(area)
 
-    def outdated(self, area: QRect) -> bool:
-        """Whether any part of an area is marked for repainting."""
-        return self._dirty.intersects(area)
-
     def set_playhead(self, sample: int) -> None:
         """Move the playhead; only the two lines are repainted."""
         self._playhead = sample
@@ -121,8 +120,8 @@ class TimeCanvas(QWidget):
         return ""
 
     def pattern_origin(self) -> QPoint:
-        """Origin of the brush patterns, so that they scroll with the content."""
-        return QPoint(self.axis.pixel_of(0) % PATTERN_PX, 0)
+        """Origin of the brush patterns, in device pixels, so that they scroll with the content."""
+        return QPoint(self.axis.pixel_of(0, self.paint_ratio) % PATTERN_PX, 0)
 
     def scrolled(self, before: float) -> None:
         """Called after shifting the cache from a view starting at `before`: `invalidate` what does not scroll along."""
@@ -168,6 +167,10 @@ class TimeCanvas(QWidget):
             painter.setClipRect(area)
             painter.fillRect(area, QColor(theme.colors().lane))
             painter.setBrushOrigin(self.pattern_origin())
+            if not self.devicePixelRatioF().is_integer():
+                painter.translate(
+                    _BESIDE_HALF, _BESIDE_HALF
+                )  # of device pixels: how Qt rounds those depends on the clip
             self.paint_content(painter, area)
             painter.restore()
         painter.end()

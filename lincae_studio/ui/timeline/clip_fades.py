@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import numpy as np
 from msgspec import Struct
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QColor, QImage, QPainter
 
+from lincae_studio.engine.planning.sources import rise_of
 from lincae_studio.session.model import Clip, FadeShape
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.timeline.hits import NAME_PX
 
-#: Number of points of a fade curve.
-_FADE_STEPS = 24
-
 #: Opacity of the shade over what a fade attenuates, and over an overlap.
 _SHADE = 150
 _OVERLAP_SHADE = 110
 
-#: Overlaps narrower than this are not drawn.
+#: Fades and overlaps narrower than this are not drawn.
 _NARROWEST_PX = 2
+
+
+class Columns(NamedTuple):
+    """The columns `[left, right)` of device pixels that are painted; `ratio`: device pixels per point."""
+
+    axis: TimeAxis
+    left: int
+    right: int
+    ratio: float
 
 
 class Overlap(Struct, frozen=True):
@@ -57,7 +65,7 @@ def paint_overlap_ground(painter: QPainter, overlap: Overlap) -> None:
     painter.fillRect(overlap.rect, shade)
 
 
-def paint_crossfade(painter: QPainter, overlap: Overlap, under: Clip, over: Clip) -> None:
+def paint_crossfade(painter: QPainter, within: Columns, overlap: Overlap, under: Clip, over: Clip) -> None:
     """Paint the curves of the crossfade that is made where a clip starts before another has ended.
 
     A clip's own fade takes precedence, and none is made with a muted clip, or where one lies within the other: as in
@@ -67,42 +75,46 @@ def paint_crossfade(painter: QPainter, overlap: Overlap, under: Clip, over: Clip
         return
     in_sync = (under.media, under.start - under.offset) == (over.media, over.start - over.offset)
     shape: FadeShape = "linear" if in_sync else "equal-power"
-    rect = overlap.rect
-    painter.setPen(QPen(QColor(theme.colors().outline), 1))
+    length = under.end - over.start
     if not over.fade_in:
-        painter.drawPolyline(QPolygonF(_curve(rect.left(), rect.width(), rect, shape)))
+        _paint_curve(painter, within, overlap.rect, over.start, length, shape)
     if not under.fade_out:
-        painter.drawPolyline(QPolygonF(_curve(rect.right(), -rect.width(), rect, shape)))
+        _paint_curve(painter, within, overlap.rect, under.end, -length, shape)
 
 
-def paint_fades(painter: QPainter, rect: QRectF, clip: Clip, axis: TimeAxis) -> None:
+def paint_fades(painter: QPainter, within: Columns, rect: QRectF, clip: Clip) -> None:
     """Darken what the fades attenuate, above their curves."""
     wave = rect.adjusted(0, NAME_PX, 0, 0)
-    for length, shape, edge, sign in (
-        (clip.fade_in, clip.fade_in_shape, rect.left(), 1),
-        (clip.fade_out, clip.fade_out_shape, rect.right(), -1),
-    ):
-        width = length / axis.samples_per_px
-        if width < 2:
-            continue
-        points = _curve(edge, sign * width, wave, shape)
-        painter.setPen(QPen(QColor(theme.colors().outline), 1))
-        painter.drawPolyline(QPolygonF(points))
-        shade = QColor(theme.colors().lane)
-        shade.setAlpha(_SHADE)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(shade)
-        painter.drawPolygon(QPolygonF([*points, QPointF(edge, wave.top())]))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
+    if clip.fade_in:
+        _paint_curve(painter, within, wave, clip.start, clip.fade_in, clip.fade_in_shape, _SHADE)
+    if clip.fade_out:
+        _paint_curve(painter, within, wave, clip.end, -clip.fade_out, clip.fade_out_shape, _SHADE)
 
 
-def _curve(start: float, width: float, rect: QRectF, shape: FadeShape) -> list[QPointF]:
-    """The points of a curve that rises from the bottom at `start` to the top, `width` to the right (or left)."""
-    steps = (number / _FADE_STEPS for number in range(_FADE_STEPS + 1))
-    return [QPointF(round(start + x * width, 3), rect.bottom() - _rise(x, shape) * rect.height()) for x in steps]
+def _paint_curve(
+    painter: QPainter, within: Columns, rect: QRectF, start: int, length: int, shape: FadeShape, shade: int = 0
+) -> None:
+    """Paint a curve that rises from the bottom at sample `start` to the top, `length` later (or earlier).
 
-
-def _rise(x: float, shape: FadeShape) -> float:
-    if shape == "equal-power":
-        return math.sin(x * math.pi / 2.0)
-    return 0.5 - 0.5 * math.cos(x * math.pi) if shape == "s-curve" else x
+    It is computed for each column, so that it does not depend on which columns are painted with it.
+    """
+    axis, ratio = within.axis, within.ratio
+    if abs(length) < _NARROWEST_PX * axis.samples_per_px:
+        return
+    begin, end = (axis.pixel_of(at, ratio) for at in sorted((start, start + length)))
+    left, right, height = max(begin, within.left), min(end, within.right), round(rect.height() * ratio)
+    if left >= right or height < 1:
+        return
+    borders = axis.start + np.arange(left, right + 1) * (axis.samples_per_px / ratio)
+    rise = rise_of((borders - start) / length, shape).astype(np.float32)  # rounded, so that halves remain halves
+    ends = np.floor((1.0 - rise) * (height - 1) + 0.5).astype(np.int16)
+    top = np.minimum(ends[:-1], ends[1:])
+    bottom = np.maximum(np.maximum(ends[:-1], ends[1:]) - 1, top) + round(ratio) - 1  # as thick as a line of a point
+    lines = np.arange(height, dtype=np.int16)[:, None]
+    image = QImage(right - left, height, QImage.Format.Format_ARGB32)
+    pixels = np.frombuffer(image.bits(), np.uint32).reshape(height, -1)
+    curve, above = QColor(theme.colors().outline), QColor(theme.colors().lane)
+    above.setAlpha(shade)
+    pixels[...] = np.where(lines < top, np.uint32(above.rgba()), np.where(lines <= bottom, np.uint32(curve.rgba()), 0))
+    image.setDevicePixelRatio(ratio)
+    painter.drawImage(QPointF(left / ratio, rect.top()), image)

@@ -21,6 +21,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.clip_fades import (
+    Columns,
     Overlap,
     overlaps_of,
     paint_crossfade,
@@ -37,8 +38,8 @@ MARGIN_PX = 3
 #: Stereo clips are drawn as two waves where each is at least this tall.
 _WAVE_PX = 20
 
-#: Rounds borders of waveforms to device pixels, with a tolerance for floating-point error.
-_HALF = 0.5 + 1e-4
+#: How far edges of clips are from rounded positions.
+_BESIDE_HALF = 1e-4
 
 #: Opacity of the waveform of a clip that is covered by another one.
 _COVERED = 0.6
@@ -106,8 +107,8 @@ class _Shown(NamedTuple):
 
 def clip_rect(clip: Clip, axis: TimeAxis, top: int, height_px: int = ROW_PX) -> QRectF:
     """The rectangle of a clip in a lane with this top and height."""
-    # Rounded to 0.001 px, so that the rounding of an edge does not depend on where the view starts.
-    left, right = round(axis.x_of(clip.start), 3), round(axis.x_of(clip.end), 3)
+    # To 0.001 px and never at a half, so that the rounding of an edge does not depend on where the view starts.
+    left, right = (round(axis.x_of(at), 3) + _BESIDE_HALF for at in (clip.start, clip.end))
     return QRectF(left, top + MARGIN_PX, max(2.0, right - left), height_px - 2 * MARGIN_PX)
 
 
@@ -135,17 +136,18 @@ def paint_rows(
     shown = [_shown(area, row, store, axis) for row in rows]
     overlaps = [_paint_ground(painter, row, items) for row, items in zip(rows, shown, strict=True)]
     whole = [[(item, item.rect) for item in items] for items in shown]
-    _paint_waves(painter, area, rows, whole, axis, ratio)
+    within = Columns(axis, math.floor(area.left() * ratio), math.ceil((area.right() + 1) * ratio), ratio)
+    _paint_waves(painter, area, rows, whole, within)
     if any(overlaps):
         under = [[(items[lap.under], lap.rect) for lap in laps] for items, laps in zip(shown, overlaps, strict=True)]
         painter.setOpacity(_COVERED)
-        _paint_waves(painter, area, rows, under, axis, ratio)
+        _paint_waves(painter, area, rows, under, within)
         painter.setOpacity(1.0)
     for row, items, laps in zip(rows, shown, overlaps, strict=True):
         for lap in laps:
-            paint_crossfade(painter, lap, items[lap.under].clip, items[lap.over].clip)
+            paint_crossfade(painter, within, lap, items[lap.under].clip, items[lap.over].clip)
         for item in items:
-            _paint_details(painter, item, row, axis, description)
+            _paint_details(painter, within, item, row, description)
 
 
 def _paint_ground(painter: QPainter, row: Row, shown: Sequence[_Shown]) -> list[Overlap]:
@@ -240,21 +242,22 @@ def _paint_waves(
     area: QRect,
     rows: Sequence[Row],
     items: Sequence[Sequence[tuple[_Shown, QRectF]]],
-    axis: TimeAxis,
-    ratio: float,
+    within: Columns,
 ) -> None:
     """Paint the waveforms of the clips of each row within rectangles, with one column per device pixel.
 
     Rows of equal height are one image.
     """
-    left, right = math.floor(area.left() * ratio), math.ceil((area.right() + 1) * ratio)
+    axis, left, right, ratio = within
     samples_per_column = axis.samples_per_px / ratio
     alike: dict[tuple[int, float], list[tuple[int, list[Piece]]]] = {}
     for row, clips in zip(rows, items, strict=True):
         pieces = []
         for item, rect in clips if area.bottom() >= row.top + MARGIN_PX + NAME_PX else ():
-            end = rect.right() if item.heard is item.clip else min(rect.right(), axis.x_of(item.heard.end))
-            first, last = math.floor(rect.left() * ratio + _HALF), math.floor(end * ratio + _HALF)
+            end = (
+                rect.right() if item.heard is item.clip else min(rect.right(), axis.x_of(item.heard.end) + _BESIDE_HALF)
+            )
+            first, last = math.floor(rect.left() * ratio + 0.5), math.floor(end * ratio + 0.5)
             if item.audio is None or last <= first or last <= left or first >= right:
                 continue
             first = max(first, left)
@@ -275,18 +278,17 @@ def _paint_waves(
             painter.drawImage(QPointF(left / ratio, wave_span(top, height_px)[0]), image, part)
 
 
-def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, font: str) -> None:
+def _paint_details(painter: QPainter, within: Columns, item: _Shown, row: Row, font: str) -> None:
     """Paint over the waveform: fades, name, handles, and the frame of a selected clip."""
     clip, rect = item.clip, item.rect
     selected = clip.id in row.selected
-    if clip.fade_in or clip.fade_out:
-        paint_fades(painter, rect, clip, axis)
+    paint_fades(painter, within, rect, clip)
     if rect.width() >= HANDLED_PX:
         left = max(rect.left(), 0.0)
         label = label_of(clip, row.media, row.offline, row.loading, row.making, row.failures)
         paint_label(painter, left, item.name_right, rect.top(), label, font, item.ink)
         if selected:
-            paint_handles(painter, rect, clip, axis)
+            paint_handles(painter, rect, clip, within.axis)
     if selected:
         painter.setPen(QPen(QColor(theme.colors().outline), 2))
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -295,11 +297,9 @@ def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, fo
 
 def paint_handles(painter: QPainter, rect: QRectF, clip: Clip, axis: TimeAxis) -> None:
     """Paint the handles of the fades of a clip, if it is wide enough to have them."""
-    painter.setPen(QPen(QColor(theme.colors().lane), 1))
-    painter.setBrush(QColor(theme.colors().outline))
     for place in (fade_in_handle(clip, rect, axis), fade_out_handle(clip, rect, axis)):
-        painter.drawRect(QRectF(place.x() - 3.5, place.y() - 3.5, 7, 7))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
+        for radius, color in ((4.0, theme.colors().lane), (3.0, theme.colors().outline)):  # filled, as outlines are
+            painter.fillRect(QRectF(place.x() - radius, place.y() - radius, 2 * radius, 2 * radius), QColor(color))
 
 
 def paint_gain_line(painter: QPainter, rect: QRectF, clip: Clip, width_px: int, labelled: bool) -> None:

@@ -60,13 +60,18 @@ def zone_at(clip: Clip, rect: QRectF, point: QPointF, axis: TimeAxis, handles: b
 def fade_in_handle(clip: Clip, rect: QRectF, axis: TimeAxis) -> QPointF:
     """The handle at the end of the fade in, at the top of the waveform."""
     x = rect.left() + clip.fade_in / axis.samples_per_px
-    return QPointF(max(x, rect.left() + HANDLE_PX), rect.top() + NAME_PX + HANDLE_PX)
+    return QPointF(max(x, rect.left() + HANDLE_PX), _handle_y(rect))
 
 
 def fade_out_handle(clip: Clip, rect: QRectF, axis: TimeAxis) -> QPointF:
     """The handle at the start of the fade out."""
     x = rect.right() - clip.fade_out / axis.samples_per_px
-    return QPointF(min(x, rect.right() - HANDLE_PX), rect.top() + NAME_PX + HANDLE_PX)
+    return QPointF(min(x, rect.right() - HANDLE_PX), _handle_y(rect))
+
+
+def _handle_y(rect: QRectF) -> float:
+    """Below the name, but within the lowest clips, too."""
+    return min(rect.top() + NAME_PX, rect.bottom() - 2 * HANDLE_PX) + HANDLE_PX
 
 
 def gain_y(gain: float, rect: QRectF) -> float:

@@ -196,37 +196,25 @@ class Lanes(TimeCanvas):
             painter.fillRect(QRect(x, top, 1, bottom - top), QColor(theme.colors().grid))
 
     def pattern_origin(self) -> QPoint:
-        return super().pattern_origin() - QPoint(0, self._rows.offset_px % PATTERN_PX)
+        return super().pattern_origin() - QPoint(0, round(self._rows.offset_px * self.paint_ratio) % PATTERN_PX)
 
     def scrolled(self, before: float) -> None:
         """Repaint clip names, which stay in view, and envelopes, whose segments start at the left border."""
         session, media = self._session, {item.digest: item for item in self._session.media}
-        begin, latest, last = self.axis.start, max(before, self.axis.start), self.axis.start + self.axis.visible_samples
+        begin, latest = self.axis.start, max(before, self.axis.start)
         moved_px = max(0.0, (before - begin) / self.axis.samples_per_px)
         for position in self._visible(self.rect()):
             track, top = session.tracks[position], self._rows.top(position)
             if self._envelopes.of(track.id) is not None:
                 self._invalidate_row(position)
                 continue
-            last_end, height = 0, self._rows.height(position)
             for clip in track.clips:
-                if clip.start >= last:
+                if clip.start >= latest:
                     break
-                end = clip.start + clip.length
-                # A curve clipped at another position may cover different pixels.
-                curved = clip.fade_in or clip.fade_out or clip.start < last_end
-                if end > last_end:
-                    last_end = end
-                if end <= begin:
-                    continue
-                if clip.start < latest:  # its name was or is away from its start; whole rows are painted as one area
+                if clip.end > begin:  # its name was or is away from its start; whole rows are painted as one area
                     name_px = moved_px + label_px(self._label(clip, media), self.font())
-                    right = round(min(self.axis.x_of(end), name_px, self.width() - 2)) + 2
-                    self.invalidate(QRect(0, top, right, height))
-                if curved:
-                    faded = self.hits.rect(clip, position).toAlignedRect().adjusted(-1, 0, 1, 0)
-                    if self.outdated(faded):
-                        self.invalidate(faded)
+                    right = round(min(self.axis.x_of(clip.end), name_px, self.width() - 2)) + 2
+                    self.invalidate(QRect(0, top, right, self._rows.height(position)))
 
     def _label(self, clip: Clip, media: Mapping[str, Media]) -> str:
         return label_of(clip, media, self._offline(), self._loading, self._making, self._media.failures)

@@ -32,6 +32,9 @@ _GHOST = 0.7
 #: Height of the line at the bottom that shows the state of chunks that are not rendered.
 _STATE_PX = 3
 
+#: Tolerance of borders, so that rounding does not decide which column a chunk ends in.
+_NOISE_PX = 1e-6
+
 
 class MasterLane(TimeCanvas):
     """Rendered chunks in colour over the dry mix, so that what the codec removes shows in grey behind it.
@@ -134,8 +137,8 @@ class MasterLane(TimeCanvas):
         pairs, colors = np.zeros((right - left, 2), np.float32), np.zeros(right - left, np.uint32)
         spans = []
         for first, last in runs:
-            begin = math.floor(self.axis.x_of(first * plan.grid.step_samples) * ratio)
-            end = math.floor(self.axis.x_of(min((last + 1) * plan.grid.step_samples, plan.length)) * ratio)
+            ends = first * plan.grid.step_samples, min((last + 1) * plan.grid.step_samples, plan.length)
+            begin, end = (math.floor(self.axis.x_of(at) * ratio + _NOISE_PX) for at in ends)
             spans.append((max(left, begin) - left, min(right, end) - left))
         for begin, end in [(spans[0][0], spans[-1][1])] if spans and samples_per_column >= BLOCK else spans:
             if end > begin:  # from peaks, columns of all runs are faster than of each

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QRectF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QRect, QRectF, Qt, QUrl
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
-from lincae_studio.session.model import Clip, Session
+from lincae_studio.session.model import MIN_HEIGHT, Clip, Session
 from lincae_studio.ui import theme
 from lincae_studio.ui.commands.clips import MIME
 from lincae_studio.ui.main_window import MainWindow
@@ -269,6 +269,22 @@ def test_fades_are_dragged_by_their_handles(song: MainWindow) -> None:
     handle = fade_out_handle(clips(song)[0], place(song, clip, 0), song.timeline.axis)
     drag(lanes, (handle.x(), handle.y()), (handle.x() + 200, handle.y()))
     assert clips(song)[0].fade_out == 0
+
+
+def test_handles_of_fades_are_within_the_lowest_clips(song: MainWindow) -> None:
+    lanes = song.timeline.lanes
+    song.document.apply("Height", lambda session: edits.set_track_height(session, session.tracks[0].id, MIN_HEIGHT))
+    [clip] = song.document.session.tracks[0].clips
+    rect = clip_rect(clip, song.timeline.axis, 0, MIN_HEIGHT)
+    behind = QRect(0, MIN_HEIGHT, lanes.width(), 10)
+    before = lanes.grab(behind).toImage()
+    song.selection.set_clips([clip.id])
+    lanes.invalidate()
+    assert lanes.grab(behind).toImage() == before, "nothing hangs over the next lane"
+    handle = fade_in_handle(clip, rect, song.timeline.axis)
+    assert rect.contains(handle)
+    drag(lanes, (handle.x(), handle.y()), (handle.x() + 50, handle.y()))
+    assert song.document.session.tracks[0].clips[0].fade_in == 50 * PX
 
 
 def test_a_clips_gain_is_dragged_by_its_line(song: MainWindow) -> None:

@@ -123,7 +123,7 @@ def wander(window: MainWindow, seed: int, steps: int = 60) -> None:
         assert_drawn_whole(window, deed.__name__)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 100, 154, 159, 195, 258])
 def test_drawing_in_pieces_equals_drawing_at_once(song: MainWindow, seed: int) -> None:
     for _ in range(12):
         press(song, Qt.Key.Key_T, CTRL)
@@ -264,7 +264,9 @@ def in_a_process(folder: Path, ratio: float) -> None:
     window.document.replace(edits.add_stems(Session(), media, 0), None)
     app.processEvents()
     assert window.timeline.lanes.devicePixelRatioF() == ratio
-    wander(window, 7, steps=40)
+    for samples_per_px in (window.timeline.axis.samples_per_px, 37.0):
+        set_zoom(window, samples_per_px)
+        wander(window, 8, steps=40)
     window.shut_down()
     print("done")
 
