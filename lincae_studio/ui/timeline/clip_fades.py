@@ -84,11 +84,12 @@ def paint_crossfade(painter: QPainter, within: Columns, overlap: Overlap, under:
 
 def paint_fades(painter: QPainter, within: Columns, rect: QRectF, clip: Clip) -> None:
     """Darken what the fades attenuate, above their curves."""
-    wave = rect.adjusted(0, NAME_PX, 0, 0)
-    if clip.fade_in:
-        _paint_curve(painter, within, wave, clip.start, clip.fade_in, clip.fade_in_shape, _SHADE)
-    if clip.fade_out:
-        _paint_curve(painter, within, wave, clip.end, -clip.fade_out, clip.fade_out_shape, _SHADE)
+    for start, length, shape in (
+        (clip.start, clip.fade_in, clip.fade_in_shape),
+        (clip.end, -clip.fade_out, clip.fade_out_shape),
+    ):
+        if length:
+            _paint_curve(painter, within, rect.adjusted(0, NAME_PX, 0, 0), start, length, shape, _SHADE)
 
 
 def _paint_curve(

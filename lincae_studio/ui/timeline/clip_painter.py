@@ -108,7 +108,7 @@ class _Shown(NamedTuple):
 def clip_rect(clip: Clip, axis: TimeAxis, top: int, height_px: int = ROW_PX) -> QRectF:
     """The rectangle of a clip in a lane with this top and height."""
     # To 0.001 px and never at a half, so that the rounding of an edge does not depend on where the view starts.
-    left, right = (round(axis.x_of(at), 3) + _BESIDE_HALF for at in (clip.start, clip.end))
+    left, right = round(axis.x_of(clip.start), 3) + _BESIDE_HALF, round(axis.x_of(clip.end), 3) + _BESIDE_HALF
     return QRectF(left, top + MARGIN_PX, max(2.0, right - left), height_px - 2 * MARGIN_PX)
 
 

@@ -65,8 +65,9 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         self._pooling = 1
         self._geometry: tuple[Grid, int] = (rendering.plan.grid, source.rows)
         self._colors = self.color_table()
-        self.hideAxis("left")
-        self.hideAxis("bottom")
+        for side in ("left", "right", "top", "bottom"):
+            self.hideAxis(side)
+            self.getAxis(side).unlinkFromView()  # hidden ones would still follow the range, with new labels
         self.hideButtons()
         self.setMenuEnabled(False)
         box = self.getViewBox()
