@@ -108,6 +108,7 @@ def serving(folder: Path) -> Iterator[Server]:
         PermitRootLogin prohibit-password
         PrintMotd no
         MaxStartups 100
+        {_arithmetic()}
         PerSourcePenalties no
         """.replace("PerSourcePenalties no\n", _newer_settings())
     )
@@ -121,6 +122,13 @@ def serving(folder: Path) -> Iterator[Server]:
     finally:
         server.terminate()
         server.wait(TIMEOUT_S)
+
+
+def _arithmetic() -> str:
+    """The variables that choose how products are computed, which other processors would round differently."""
+    prefixes = ("OPENBLAS_", "MKL_", "OMP_", "ATEN_", "ONEDNN_")
+    chosen = [f'"{name}={value}"' for name, value in os.environ.items() if name.startswith(prefixes)]
+    return f"SetEnv {' '.join(chosen)}" if chosen else ""
 
 
 def _newer_settings() -> str:
