@@ -32,8 +32,8 @@ PATTERN_PX = 8
 
 _NOTCH = 120
 
-#: How far everything is moved at fractional scales.
-_BESIDE_HALF = 1e-4
+#: How far what could be at half a device pixel is moved: Qt rounds those by where it clips.
+BESIDE_HALF = 1e-4
 
 
 class TimeCanvas(QWidget):
@@ -167,10 +167,8 @@ class TimeCanvas(QWidget):
             painter.setClipRect(area)
             painter.fillRect(area, QColor(theme.colors().lane))
             painter.setBrushOrigin(self.pattern_origin())
-            if not self.devicePixelRatioF().is_integer():
-                painter.translate(
-                    _BESIDE_HALF, _BESIDE_HALF
-                )  # of device pixels: how Qt rounds those depends on the clip
+            if not self.devicePixelRatioF().is_integer():  # else whole points are at whole pixels
+                painter.translate(BESIDE_HALF, BESIDE_HALF)
             self.paint_content(painter, area)
             painter.restore()
         painter.end()

@@ -20,6 +20,7 @@ from lincae_studio.session.processing import standing_in
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import ROW_PX
+from lincae_studio.ui.timeline.canvas import BESIDE_HALF
 from lincae_studio.ui.timeline.clip_fades import (
     Columns,
     Overlap,
@@ -37,9 +38,6 @@ MARGIN_PX = 3
 
 #: Stereo clips are drawn as two waves where each is at least this tall.
 _WAVE_PX = 20
-
-#: How far edges of clips are from rounded positions.
-_BESIDE_HALF = 1e-4
 
 #: Opacity of the waveform of a clip that is covered by another one.
 _COVERED = 0.6
@@ -108,7 +106,7 @@ class _Shown(NamedTuple):
 def clip_rect(clip: Clip, axis: TimeAxis, top: int, height_px: int = ROW_PX) -> QRectF:
     """The rectangle of a clip in a lane with this top and height."""
     # To 0.001 px and never at a half, so that the rounding of an edge does not depend on where the view starts.
-    left, right = round(axis.x_of(clip.start), 3) + _BESIDE_HALF, round(axis.x_of(clip.end), 3) + _BESIDE_HALF
+    left, right = round(axis.x_of(clip.start), 3) + BESIDE_HALF, round(axis.x_of(clip.end), 3) + BESIDE_HALF
     return QRectF(left, top + MARGIN_PX, max(2.0, right - left), height_px - 2 * MARGIN_PX)
 
 
@@ -254,9 +252,9 @@ def _paint_waves(
     for row, clips in zip(rows, items, strict=True):
         pieces = []
         for item, rect in clips if area.bottom() >= row.top + MARGIN_PX + NAME_PX else ():
-            end = (
-                rect.right() if item.heard is item.clip else min(rect.right(), axis.x_of(item.heard.end) + _BESIDE_HALF)
-            )
+            end = rect.right()
+            if item.heard is not item.clip:
+                end = min(end, axis.x_of(item.heard.end) + BESIDE_HALF)
             first, last = math.floor(rect.left() * ratio + 0.5), math.floor(end * ratio + 0.5)
             if item.audio is None or last <= first or last <= left or first >= right:
                 continue

@@ -162,10 +162,10 @@ def wave_image(
     else:
         other, stereo = second
         half = height // 2
-        radius = np.where(stereo, (half - _GAP / 2 - 1) / 2, middle)
-        upper = np.where(stereo, radius, middle)
-        lower = np.where(stereo, height - 1 - radius, middle)
-        _band(columns, 0, half, upper, radius, colors, look, pixels)
+        split, whole = np.float32((half - _GAP / 2 - 1) / 2), np.float32(middle)  # rounded as without a second one
+        radius = np.where(stereo, split, whole)
+        lower = np.where(stereo, height - 1 - split, whole)
+        _band(columns, 0, half, radius, radius, colors, look, pixels)
         _band(other, half, height, lower, radius, colors, look, pixels)
     return image
 
@@ -174,8 +174,8 @@ def _band(
     columns: Audio,
     first: int,
     last: int,
-    middle: float | npt.NDArray[np.float64],
-    radius: float | npt.NDArray[np.float64],
+    middle: float | npt.NDArray[np.float32],
+    radius: float | npt.NDArray[np.float32],
     colors: Pixels,
     look: WaveLook,
     pixels: Pixels,

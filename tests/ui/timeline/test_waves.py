@@ -20,6 +20,7 @@ from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.clip_labels import _laid_out, name_font
 from lincae_studio.ui.timeline.clip_painter import MARGIN_PX, wave_span
 from lincae_studio.ui.timeline.scales import SCALE_PX, wave_marks
+from lincae_studio.ui.timeline.waveform import WaveLook, wave_image
 from tests.helpers import tone, write_audio
 from tests.ui.conftest import LIMIT_MS, PX, set_zoom, wait_imported
 from tests.ui.drive import press, wheel
@@ -129,6 +130,14 @@ def test_a_split_is_visible(loud: MainWindow) -> None:
     assert (row() == own).all()
     loud.document.apply("Split", lambda session: edits.split_clips(session, {clip_of(loud).id}, 50 * PX))
     assert (row() != own).any(axis=1).sum() == 2, "an edge on each side"
+
+
+@pytest.mark.parametrize("height", range(40, 60))
+def test_waves_of_mono_clips_are_the_same_beside_stereo_ones(height: int) -> None:
+    levels = np.arange(1, 2 * height, dtype=np.float32) / (2 * height - 1)  # some at half a pixel
+    peaks, look = np.stack([-levels, levels], axis=1), WaveLook(1.3, QColor("red"))
+    alone = wave_image(peaks, height, QColor("white"), look)
+    assert wave_image(peaks, height, QColor("white"), look, (peaks, np.zeros(len(peaks), bool))) == alone
 
 
 def test_crossfades_are_drawn(song: MainWindow) -> None:
