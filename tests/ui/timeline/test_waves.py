@@ -134,8 +134,8 @@ def test_a_split_is_visible(loud: MainWindow) -> None:
 
 @pytest.mark.parametrize("height", range(40, 60))
 def test_waves_of_mono_clips_are_the_same_beside_stereo_ones(height: int) -> None:
-    levels = np.arange(1, 2 * height, dtype=np.float32) / (2 * height - 1)  # some at half a pixel
-    peaks, look = np.stack([-levels, levels], axis=1), WaveLook(1.3, QColor("red"))
+    levels = np.arange(1, 2 * height) / (2 * height - 1)  # some at half a pixel
+    peaks, look = np.stack([-levels, levels], axis=1).astype(np.float32), WaveLook(1.3, QColor("red"))
     alone = wave_image(peaks, height, QColor("white"), look)
     assert wave_image(peaks, height, QColor("white"), look, (peaks, np.zeros(len(peaks), bool))) == alone
 
